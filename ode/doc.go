@@ -1,0 +1,31 @@
+// Package ode advances dx/dt = f(x, t) step by step. It knows nothing of
+// diffusion: it holds the module's only time loops, explicit Runge–Kutta methods
+// and step-size control, and everything else is a [Stepper] that runs in them.
+//
+// A state is a []float64 of one or more rows, a batch that moves in step. Time may
+// run either way; samplers run it down. The times of a fixed grid are used as they
+// are, never accumulated, so the last state is exactly at the last time.
+//
+//	f := func(dst, x []float64, t float64) error {
+//		dst[0] = -x[0]
+//		return nil
+//	}
+//	x := []float64{1}
+//	st := ode.RK4.Stepper(f, len(x))
+//	stats, err := ode.Integrate(ctx, st, x, []float64{0, 0.5, 1}, nil) // x is now near 1/e
+//
+// # What a step may assume
+//
+// A Stepper owns its history, and [Span] tells it where the step lies in the
+// trajectory. A step whose Span is Fresh begins anew. Any other step continues:
+// src is the state that the latest accepted step wrote, and Span.From is that
+// step's Span.To. A Span with Retry set repeats the latest step, from the same
+// state, with another length. Whoever changes the state between steps must begin
+// a new trajectory.
+//
+// # What this package does not do
+//
+// No implicit methods, no Jacobians: a score network has none that is affordable,
+// and the stiffness of the probability flow lies in a linear part that is known and
+// that package solvers integrates exactly.
+package ode

@@ -1,0 +1,257 @@
+package ode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+)
+
+// A Func is a vector field: it writes f(x, t) to dst. It must neither modify x nor
+// keep either slice, and dst and x do not overlap.
+type Func func(dst, x []float64, t float64) error
+
+// A Span is one step's interval and its place in the trajectory. The zero value is
+// an empty step at time 0.
+type Span struct {
+	From, To float64 // From > To when time runs down
+	Index    int     // steps accepted before this one
+	N        int     // steps in all, 0 when that is not known in advance
+	Retry    bool    // the latest proposal was rejected: From and the state are as they were
+}
+
+// Fresh reports whether the step begins a trajectory: all history is to be forgotten.
+func (s Span) Fresh() bool { return s.Index == 0 && !s.Retry }
+
+// H returns the signed length of the span.
+func (s Span) H() float64 { return s.To - s.From }
+
+// Time returns the time at the fraction c of the span. At 0 and at 1 it is exactly
+// From and To, which From + c·H() need not be: a method then evaluates the field at
+// the grid's own times, so that tables keyed by time are met and no evaluation
+// falls outside the span.
+func (s Span) Time(c float64) float64 {
+	switch c {
+	case 0:
+		return s.From
+	case 1:
+		return s.To
+	}
+	return s.From + c*s.H()
+}
+
+// A Stepper advances a state by one step of a method. It owns workspace and
+// history, so it serves one trajectory at a time and is not safe for concurrent use.
+type Stepper interface {
+	// Step writes to dst the state at at.To, given the state src at at.From.
+	//
+	// dst may be src; otherwise they must not overlap and src is left as it was.
+	// If Step returns an error the content of dst is not specified. Step does not
+	// allocate. It panics if a length is not the one the Stepper was made for.
+	Step(dst, src []float64, at Span) error
+}
+
+// An Estimator is a Stepper that can tell the local error of its steps.
+type Estimator interface {
+	Stepper
+
+	// LocalError writes to dst an estimate of the error that the latest Step
+	// committed, and returns the power of the step's length with which the
+	// estimate vanishes. It may evaluate the vector field once, at the end of the
+	// step; the next step then starts from that evaluation.
+	LocalError(dst []float64) (order int, err error)
+}
+
+// A Deriver is a Stepper that can evaluate the vector field it integrates, from
+// which Control.Adapt finds the length of the first step.
+type Deriver interface {
+	// Derivative writes dx/dt at (x, t) to dst.
+	Derivative(dst, x []float64, t float64) error
+}
+
+// An Observer sees every accepted step and the state at its end, which it must
+// neither modify nor keep. If it returns ErrStop the integration ends well; any other error
+// ends it with that error.
+type Observer func(at Span, x []float64) error
+
+// Errors of Integrate and Adapt, wrapped in a *StepError where a step is to blame.
+var (
+	ErrStop         = errors.New("ode: stop")
+	ErrNonFinite    = errors.New("ode: state is not finite")
+	ErrStepTooSmall = errors.New("ode: step is too small for the precision of the time")
+	ErrTooManySteps = errors.New("ode: too many steps")
+	ErrGrid         = errors.New("ode: bad grid")
+)
+
+// Status tells how an integration ended.
+type Status int
+
+// The ways in which an integration ends.
+const (
+	NotRun       Status = iota // no step was tried: the input was refused
+	Done                       // the end of the interval was reached
+	Stopped                    // the observer returned ErrStop
+	Cancelled                  // the context was cancelled
+	Failed                     // the vector field, the noise or the observer returned an error
+	NonFinite                  // a NaN or an infinity appeared
+	StepTooSmall               // the tolerance asked for steps below the precision of the time
+	TooManySteps               // Control.MaxSteps proposals did not reach the end
+)
+
+var statusNames = [...]string{"not run", "done", "stopped", "cancelled", "failed", "not finite", "step too small", "too many steps"}
+
+func (s Status) String() string {
+	if s < 0 || int(s) >= len(statusNames) {
+		return fmt.Sprintf("Status(%d)", int(s))
+	}
+	return statusNames[s]
+}
+
+// Stats counts the work of an integration.
+type Stats struct {
+	Status   Status
+	Steps    int     // accepted steps
+	Rejected int     // rejected proposals
+	HMin     float64 // least and greatest length of an accepted step; 0 if there was none
+	HMax     float64
+}
+
+func (s *Stats) accept(at Span) {
+	h := math.Abs(at.H())
+	if s.Steps == 0 || h < s.HMin {
+		s.HMin = h
+	}
+	if h > s.HMax {
+		s.HMax = h
+	}
+	s.Steps++
+}
+
+// A StepError reports the step at which an integration ended before its time.
+type StepError struct {
+	At      Span
+	Element int // index of the offending element of the state, or -1
+	Err     error
+}
+
+func (e *StepError) Error() string {
+	where := ""
+	if e.Element >= 0 {
+		where = fmt.Sprintf(", element %d", e.Element)
+	}
+	return fmt.Sprintf("step %d from t=%.6g to t=%.6g%s: %v", e.At.Index, e.At.From, e.At.To, where, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *StepError) Unwrap() error { return e.Err }
+
+// Spans ranges over the steps of a grid of times. Fewer than two times give none.
+func Spans(grid []float64) iter.Seq[Span] {
+	return func(yield func(Span) bool) {
+		n := len(grid) - 1
+		for i := range n {
+			if !yield(Span{From: grid[i], To: grid[i+1], Index: i, N: n}) {
+				return
+			}
+		}
+	}
+}
+
+// CheckGrid returns an error that wraps ErrGrid unless grid holds at least two
+// finite times in strictly increasing or strictly decreasing order.
+func CheckGrid(grid []float64) error {
+	if len(grid) < 2 {
+		return fmt.Errorf("%w: it has %d times, a step needs two", ErrGrid, len(grid))
+	}
+	down := grid[1] < grid[0]
+	for i, t := range grid {
+		if t-t != 0 {
+			return fmt.Errorf("%w: time %d is %v", ErrGrid, i, t)
+		}
+		if i == 0 {
+			continue
+		}
+		if was := grid[i-1]; down && !(t < was) || !down && !(t > was) {
+			want := "increasing"
+			if down {
+				want = "decreasing"
+			}
+			return fmt.Errorf("%w: times %d and %d are %v and %v, not strictly %s", ErrGrid, i-1, i, was, t, want)
+		}
+	}
+	return nil
+}
+
+// Integrate advances x, in place, over the times of grid with st and shows each step
+// to observe, which may be nil. When it returns early, x is the last good state:
+// the end of step Stats.Steps-1.
+//
+// Errors: ErrGrid before any step; otherwise a *StepError that wraps ErrNonFinite,
+// the context's error, or what st or observe returned.
+func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Observer) (Stats, error) {
+	var stats Stats
+	if err := CheckGrid(grid); err != nil {
+		return stats, err
+	}
+	if i := vec.FirstNonFinite(x); i >= 0 {
+		stats.Status = NonFinite
+		return stats, &StepError{At: Span{From: grid[0], To: grid[1], N: len(grid) - 1}, Element: i, Err: ErrNonFinite}
+	}
+	now, next := x, make([]float64, len(x))
+	defer func() { settle(x, now) }()
+	for at := range Spans(grid) {
+		if err := ctx.Err(); err != nil {
+			stats.Status = Cancelled
+			return stats, &StepError{at, -1, err}
+		}
+		if err := st.Step(next, now, at); err != nil {
+			stats.Status = statusOf(err)
+			return stats, &StepError{at, -1, err}
+		}
+		if i := vec.FirstNonFinite(next); i >= 0 {
+			stats.Status = NonFinite
+			return stats, &StepError{at, i, ErrNonFinite}
+		}
+		now, next = next, now
+		stats.accept(at)
+		if observe != nil {
+			if err := observe(at, now); err != nil {
+				return stats.halt(at, err)
+			}
+		}
+	}
+	stats.Status = Done
+	return stats, nil
+}
+
+// statusOf classifies an error that a step returned.
+func statusOf(err error) Status {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Cancelled
+	case errors.Is(err, ErrNonFinite):
+		return NonFinite
+	}
+	return Failed
+}
+
+// halt ends an integration by the observer's wish.
+func (s Stats) halt(at Span, err error) (Stats, error) {
+	if errors.Is(err, ErrStop) {
+		s.Status = Stopped
+		return s, nil
+	}
+	s.Status = statusOf(err)
+	return s, &StepError{at, -1, err}
+}
+
+// settle brings the state home. The loops alternate between two buffers, so that a
+// failed step leaves the state it started from whole and no step copies anything.
+func settle(x, now []float64) {
+	if len(x) > 0 && &x[0] != &now[0] {
+		copy(x, now)
+	}
+}

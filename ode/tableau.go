@@ -1,0 +1,200 @@
+package ode
+
+import (
+	"slices"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+)
+
+// A Tableau is an explicit Runge–Kutta method, its Butcher tableau. The zero value
+// is not a method. The package's tableaus are constants: do not modify them.
+//
+// With k[i] = f(x + h·ΣA[i][j]k[j], t + C[i]h) the step is x + h·ΣB[i]k[i], and
+// Embedded, if present, holds the weights of a second solution whose difference
+// from the first estimates the error. The method of higher order is propagated.
+type Tableau struct {
+	Name          string
+	Order         int
+	EmbeddedOrder int         // order of the embedded solution, 0 if there is none
+	C             []float64   // nodes; C[0] is 0
+	A             [][]float64 // A[i] holds i coefficients
+	B             []float64
+	Embedded      []float64
+}
+
+// The tableaus. Each passes the order conditions of all rooted trees up to its
+// order, in rational arithmetic, for both rows of weights.
+//
+// References:
+//
+//	[butcher2016]    J. C. Butcher. Numerical Methods for Ordinary Differential
+//	                 Equations, 3rd edition. Wiley, 2016.
+//	[ralston1962]    A. Ralston. Runge–Kutta methods with minimum error bounds.
+//	                 Mathematics of Computation 16, 1962.
+//	[bogacki1989]    P. Bogacki and L. F. Shampine. A 3(2) pair of Runge–Kutta
+//	                 formulas. Applied Mathematics Letters 2(4), 1989.
+//	[dormand1980]    J. R. Dormand and P. J. Prince. A family of embedded Runge–Kutta
+//	                 formulae. Journal of Computational and Applied Mathematics 6(1), 1980.
+var (
+	Euler = Tableau{Name: "euler", Order: 1, C: []float64{0}, A: [][]float64{{}}, B: []float64{1}}
+
+	// Midpoint is the method of Runge. Its embedded solution is Euler's.
+	Midpoint = Tableau{Name: "midpoint", Order: 2, EmbeddedOrder: 1,
+		C: []float64{0, 1. / 2}, A: [][]float64{{}, {1. / 2}},
+		B: []float64{0, 1}, Embedded: []float64{1, 0}}
+
+	// Heun is the trapezoidal method. Its embedded solution is Euler's.
+	Heun = Tableau{Name: "heun", Order: 2, EmbeddedOrder: 1,
+		C: []float64{0, 1}, A: [][]float64{{}, {1}},
+		B: []float64{1. / 2, 1. / 2}, Embedded: []float64{1, 0}}
+
+	// Ralston has the least error bound of second order [ralston1962].
+	Ralston = Tableau{Name: "ralston", Order: 2, EmbeddedOrder: 1,
+		C: []float64{0, 2. / 3}, A: [][]float64{{}, {2. / 3}},
+		B: []float64{1. / 4, 3. / 4}, Embedded: []float64{1, 0}}
+
+	// RK4 is the method of Kutta.
+	RK4 = Tableau{Name: "rk4", Order: 4,
+		C: []float64{0, 1. / 2, 1. / 2, 1},
+		A: [][]float64{{}, {1. / 2}, {0, 1. / 2}, {0, 0, 1}},
+		B: []float64{1. / 6, 1. / 3, 1. / 3, 1. / 6}}
+
+	// BS3 is the 3(2) pair of [bogacki1989].
+	BS3 = Tableau{Name: "bs3", Order: 3, EmbeddedOrder: 2,
+		C:        []float64{0, 1. / 2, 3. / 4, 1},
+		A:        [][]float64{{}, {1. / 2}, {0, 3. / 4}, {2. / 9, 1. / 3, 4. / 9}},
+		B:        []float64{2. / 9, 1. / 3, 4. / 9, 0},
+		Embedded: []float64{7. / 24, 1. / 4, 1. / 3, 1. / 8}}
+
+	// DP5 is the 5(4) pair RK5(4)7M of [dormand1980].
+	DP5 = Tableau{Name: "dp5", Order: 5, EmbeddedOrder: 4,
+		C: []float64{0, 1. / 5, 3. / 10, 4. / 5, 8. / 9, 1, 1},
+		A: [][]float64{
+			{},
+			{1. / 5},
+			{3. / 40, 9. / 40},
+			{44. / 45, -56. / 15, 32. / 9},
+			{19372. / 6561, -25360. / 2187, 64448. / 6561, -212. / 729},
+			{9017. / 3168, -355. / 33, 46732. / 5247, 49. / 176, -5103. / 18656},
+			{35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84},
+		},
+		B:        []float64{35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84, 0},
+		Embedded: []float64{5179. / 57600, 0, 7571. / 16695, 393. / 640, -92097. / 339200, 187. / 2100, 1. / 40}}
+)
+
+// Tableaus returns every tableau of this package.
+func Tableaus() []Tableau { return []Tableau{Euler, Midpoint, Heun, Ralston, RK4, BS3, DP5} }
+
+// FirstSameAsLast reports whether the last stage is the end of the step itself, so
+// that its evaluation is the first one of the next step.
+func (tab Tableau) FirstSameAsLast() bool {
+	s := len(tab.B) - 1
+	return s > 0 && tab.C[s] == 1 && tab.B[s] == 0 && slices.Equal(tab.A[s], tab.B[:s])
+}
+
+// Evaluations returns the evaluations of f that a step on a fixed grid takes.
+func (tab Tableau) Evaluations() int {
+	if tab.FirstSameAsLast() {
+		return len(tab.B) - 1
+	}
+	return len(tab.B)
+}
+
+// Stepper binds tab to f for states of n elements. The result is a Deriver, and an
+// Estimator if tab has an embedded solution.
+//
+// The last stage of a first-same-as-last method serves only the error estimate, so it
+// is evaluated when LocalError asks for it; fixed grids do not pay for it.
+func (tab Tableau) Stepper(f Func, n int) Stepper {
+	s := len(tab.B)
+	r := &rungeKutta{tab: tab, f: f, fsal: tab.FirstSameAsLast(), x: make([]float64, n),
+		k: make([][]float64, s), terms: make([]vec.Term, 0, s+1)}
+	for i := range r.k {
+		r.k[i] = make([]float64, n)
+	}
+	if tab.Embedded == nil {
+		return r
+	}
+	e := &embedded{rungeKutta: r, weights: make([]float64, s)}
+	for i, b := range tab.B {
+		e.weights[i] = b - tab.Embedded[i]
+	}
+	return e
+}
+
+type rungeKutta struct {
+	tab   Tableau
+	f     Func
+	fsal  bool
+	at    Span        // the latest step
+	ahead bool        // k[last] holds f at the end of it
+	k     [][]float64 // the stages
+	x     []float64   // the argument of a stage; of a first-same-as-last method, at last, the result
+	terms []vec.Term
+}
+
+func (r *rungeKutta) Step(dst, src []float64, at Span) error {
+	last := len(r.k) - 1
+	switch {
+	case at.Retry:
+		// k[0] depends on From and src alone.
+	case !at.Fresh() && r.ahead && at.From == r.at.To:
+		r.k[0], r.k[last] = r.k[last], r.k[0]
+	default:
+		if err := r.f(r.k[0], src, at.From); err != nil {
+			return err
+		}
+	}
+	r.at, r.ahead = at, false
+	stages := len(r.k)
+	if r.fsal {
+		stages = last
+	}
+	for i := 1; i < stages; i++ {
+		vec.Lin(r.x, r.combine(src, r.tab.A[i])...)
+		if err := r.f(r.k[i], r.x, at.Time(r.tab.C[i])); err != nil {
+			return err
+		}
+	}
+	vec.Lin(dst, r.combine(src, r.tab.B)...)
+	if r.fsal {
+		copy(r.x, dst)
+	}
+	return nil
+}
+
+// combine returns the terms of src + h·Σw[j]k[j].
+func (r *rungeKutta) combine(src, w []float64) []vec.Term {
+	h, ts := r.at.H(), append(r.terms[:0], vec.Term{C: 1, X: src})
+	for j, c := range w {
+		if c != 0 {
+			ts = append(ts, vec.Term{C: h * c, X: r.k[j]})
+		}
+	}
+	return ts
+}
+
+func (r *rungeKutta) Derivative(dst, x []float64, t float64) error { return r.f(dst, x, t) }
+
+type embedded struct {
+	*rungeKutta
+	weights []float64 // B - Embedded
+}
+
+func (r *embedded) LocalError(dst []float64) (int, error) {
+	if r.fsal && !r.ahead {
+		last := len(r.k) - 1
+		if err := r.f(r.k[last], r.x, r.at.To); err != nil {
+			return 0, err
+		}
+		r.ahead = true
+	}
+	h, ts := r.at.H(), r.terms[:0]
+	for j, w := range r.weights {
+		if w != 0 {
+			ts = append(ts, vec.Term{C: h * w, X: r.k[j]})
+		}
+	}
+	vec.Lin(dst, ts...)
+	return r.tab.EmbeddedOrder + 1, nil
+}

@@ -1,0 +1,22 @@
+// Package scoremodel says what a network predicts, converts between the predictions
+// in use, and holds models that are exact.
+//
+// A [Model] predicts one of five things about x = αx₀ + σε: the noise ε, the score,
+// the clean sample, the velocity v, or the drift of the probability flow. [As] is the adapter: it
+// views a model of one kind as a model of another under a schedule. A model viewed as
+// [Flow] is the right-hand side of the probability flow ODE, so any method of package
+// ode samples from it.
+//
+//	net := scoremodel.Func(scoremodel.Epsilon, func(dst, x []float64, t float64) error {
+//		return myNetwork(dst, x, t)
+//	})
+//	flow := scoremodel.As(net, scoremodel.Flow, sde.VP{})
+//
+// [Gaussian], [Mixture] and the ideal denoiser of a data set, [NewDataset], predict exactly.
+// They are what solvers are measured against, since their flows have closed forms or
+// can be computed to any precision.
+//
+// States are float64; a single-precision network comes in through [Float32].
+//
+// This package neither steps nor samples.
+package scoremodel

@@ -1,0 +1,103 @@
+package sde
+
+import (
+	"fmt"
+	"math"
+	"sort"
+)
+
+// Discrete is the variance-preserving diffusion of a table of betas, as DDPM trains
+// it. After step n = 0..T-1, which is time t = (n+1)/T, α² is the product of 1-β up to
+// n. Between those times log α is linear in t, and so it is from t = 0, where it is 0,
+// to the first of them. Its slope jumps at the table's times; At gives the slope
+// towards the data, the side to which a sampler steps.
+//
+// The domain is [1/T, 1]. Use NewDiscrete: the zero value has an empty table.
+// A Discrete is immutable and safe for concurrent use.
+type Discrete struct {
+	logAlpha []float64 // at t = i/T, i = 0..T
+}
+
+// NewDiscrete returns the schedule of the given betas, each in (0, 1), at least two.
+func NewDiscrete(betas []float64) (*Discrete, error) {
+	if len(betas) < 2 {
+		return nil, fmt.Errorf("sde: %d betas, want at least 2", len(betas))
+	}
+	d := &Discrete{logAlpha: make([]float64, len(betas)+1)}
+	// Compensated summation: the table's relative precision does not sink with its length.
+	sum, lost := 0.0, 0.0
+	for i, b := range betas {
+		if !(b > 0 && b < 1) {
+			return nil, fmt.Errorf("sde: beta %d is %v, want a number in (0, 1)", i, b)
+		}
+		y := math.Log1p(-b)/2 - lost
+		s := sum + y
+		lost = (s - sum) - y
+		sum = s
+		d.logAlpha[i+1] = sum
+	}
+	if math.Exp(sum) == 0 {
+		return nil, fmt.Errorf("sde: alpha underflows at the end of %d betas", len(betas))
+	}
+	return d, nil
+}
+
+// LinearBetas returns n betas evenly spaced from b0 to b1: the "linear" schedule of DDPM.
+func LinearBetas(n int, b0, b1 float64) []float64 {
+	betas := make([]float64, n)
+	for i := range betas {
+		w := float64(i) / float64(max(n-1, 1))
+		betas[i] = b0*(1-w) + b1*w
+	}
+	return betas
+}
+
+// ScaledLinearBetas returns n betas whose square roots are evenly spaced: the
+// "scaled_linear" schedule of latent diffusion.
+func ScaledLinearBetas(n int, b0, b1 float64) []float64 {
+	betas := LinearBetas(n, math.Sqrt(b0), math.Sqrt(b1))
+	for i, b := range betas {
+		betas[i] = b * b
+	}
+	return betas
+}
+
+// SquaredCosineBetas returns the n betas of Nichol and Dhariwal's cosine schedule,
+// each at most 0.999: "squaredcos_cap_v2".
+//
+// 1 - cos²θ'/cos²θ = sin(θ'-θ) sin(θ'+θ)/cos²θ, which does not cancel.
+func SquaredCosineBetas(n int) []float64 {
+	betas := make([]float64, n)
+	step := cosineRate / float64(n)
+	for i := range betas {
+		theta := cosineZero + float64(i)*step
+		c := math.Cos(theta)
+		betas[i] = math.Min(math.Sin(step)*math.Sin(2*theta+step)/(c*c), 0.999)
+	}
+	return betas
+}
+
+// Steps returns the length T of the table.
+func (d *Discrete) Steps() int { return len(d.logAlpha) - 1 }
+
+// At implements Schedule.
+func (d *Discrete) At(t float64) Point {
+	n := float64(d.Steps())
+	// The cell (i, i+1] holds t·n, so that a table's time belongs to the cell on its data side.
+	i := min(max(int(math.Ceil(t*n))-1, 0), d.Steps()-1)
+	lo, hi := d.logAlpha[i], d.logAlpha[i+1]
+	w := t*n - float64(i)
+	return vpPoint(t, lo*(1-w)+hi*w, (hi-lo)*n)
+}
+
+// Time implements Schedule.
+func (d *Discrete) Time(lambda float64) float64 {
+	l := vpLogAlpha(lambda)
+	// logAlpha falls from 0; find the cell with logAlpha[i] > l >= logAlpha[i+1].
+	i := sort.Search(d.Steps()-1, func(i int) bool { return d.logAlpha[i+1] <= l })
+	lo, hi := d.logAlpha[i], d.logAlpha[i+1]
+	return (float64(i) + (lo-l)/(lo-hi)) / float64(d.Steps())
+}
+
+// Domain implements Schedule.
+func (d *Discrete) Domain() (tmin, tmax float64) { return 1 / float64(d.Steps()), 1 }

@@ -1,0 +1,27 @@
+// Package sde says what the noise of a diffusion is: the schedule of signal and
+// noise, the transitions between two times, the Brownian motion that drives
+// sampling, and methods for stochastic differential equations with additive noise.
+//
+// Conventions. Time t runs from tmin, near the data, to tmax, near pure noise;
+// samplers run it down. The state at t is x = α(t)x₀ + σ(t)ε with ε a standard
+// normal. From α and σ follow
+//
+//	λ = log(α/σ)           half the log signal-to-noise ratio; falls with t
+//	κ = σ/α = exp(-λ)      the "sigma" of EDM and k-diffusion
+//	f = α'/α               drift of dx = f x dt + g dW
+//	g² = (σ²)' - 2fσ²      squared diffusion
+//
+// A variance-preserving schedule has α² + σ² = 1, f = -β/2 and g² = β. The DDPM
+// step n = 0..T-1 of a table of T betas is the time t = (n+1)/T. Beware that the
+// DDIM paper writes α for what is α² here.
+//
+// Small numbers keep their relative precision at both ends: σ near the data, α near
+// the noise, and the time found from a λ. No formula subtracts nearly equal numbers.
+//
+//	vp := sde.VP{}                                 // β from 0.1 to 20, t from 1e-3 to 1
+//	p := vp.At(0.5)                                // p.Alpha, p.Sigma, p.Lambda()
+//	t := vp.Time(0)                                // where signal and noise are equal
+//	w := sde.Fresh{Seed: 7}.Path(0, rows, dim)     // a Brownian path for each row
+//
+// This package does not know what a network predicts: see package scoremodel.
+package sde

@@ -1,0 +1,156 @@
+package sde
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+)
+
+// A Brownian is a path of standard Brownian motion, one coordinate per element of a
+// state. It serves one trajectory at a time and is not safe for concurrent use.
+type Brownian interface {
+	// Increment writes W(to) - W(from) to dst, normal with variance |to - from|.
+	// Increments over disjoint intervals are independent. An implementation that
+	// cannot answer truthfully, because it does not remember the path or has run out
+	// of it, returns an error and not a wrong law. It does not allocate.
+	Increment(dst []float64, from, to float64) error
+}
+
+// A Noise is where Brownian paths come from. It is an immutable description, safe for
+// concurrent use; the state of a run lives in the paths.
+type Noise interface {
+	// Path returns the path of rows rows of dim elements, the first of which has the
+	// number first in the whole batch. The path of a row depends on its number
+	// alone, so that a batch may be split at will.
+	Path(first, rows, dim int) Brownian
+}
+
+// ErrOverlap means that a path without memory was asked for an interval that
+// overlaps the one before.
+var ErrOverlap = errors.New("sde: overlapping Brownian increments need a path that remembers")
+
+// Fresh draws independent increments: the right and fastest noise for a fixed grid.
+// Draw number k of row i is a function of (Seed, i, k) alone. The zero value is seed 0.
+//
+// A Fresh path does not remember: asked for [s, r] and then for [s, t], it returns
+// ErrOverlap. A method with nested draws asks for [s, r] and [r, t] and adds.
+type Fresh struct {
+	Seed uint64
+}
+
+// Path implements Noise.
+func (f Fresh) Path(first, rows, dim int) Brownian {
+	p := &freshPath{seed: f.Seed, first: first, rows: rows, dim: dim}
+	p.normal = rand.New(&p.source)
+	return p
+}
+
+type freshPath struct {
+	seed             uint64
+	first, rows, dim int
+	draw             uint64
+	from, to         float64 // the latest interval
+	source           rand.PCG
+	normal           *rand.Rand // draws from source
+}
+
+func (p *freshPath) Increment(dst []float64, from, to float64) error {
+	if len(dst) != p.rows*p.dim {
+		panic("sde: state does not have the path's rows")
+	}
+	if overlap(p.from, p.to, from, to) {
+		return fmt.Errorf("%w: [%v, %v] after [%v, %v]", ErrOverlap, from, to, p.from, p.to)
+	}
+	p.from, p.to = from, to
+	p.draw++
+	scale := math.Sqrt(math.Abs(to - from))
+	for i := range p.rows {
+		fill(dst[i*p.dim:(i+1)*p.dim], scale, p.seed, p.first+i, p.draw, &p.source, p.normal)
+	}
+	return nil
+}
+
+// overlap reports whether two intervals that run in the same direction share more
+// than an end point. A path that turns round begins a new piece of noise, as
+// churning and restarting samplers do on purpose.
+func overlap(a, b, c, d float64) bool {
+	if (b > a) != (d > c) || a == b || c == d {
+		return false
+	}
+	return math.Max(math.Min(a, b), math.Min(c, d)) < math.Min(math.Max(a, b), math.Max(c, d))
+}
+
+// fill writes scale·z to dst with z the normals of draw number draw of a row.
+//
+// Each (seed, row, draw) seeds a generator of its own: its two words pass through a
+// bijective mixer, since PCG started from neighbouring states gives correlated streams.
+func fill(dst []float64, scale float64, seed uint64, row int, draw uint64, source *rand.PCG, normal *rand.Rand) {
+	a := mix(seed ^ mix(uint64(row)+0x9e3779b97f4a7c15))
+	source.Seed(a, mix(a^mix(draw+0xd1b54a32d192ed03)))
+	for j := range dst {
+		dst[j] = scale * normal.NormFloat64()
+	}
+}
+
+// mix is the finalizer of SplitMix64 [steele2014]: a bijection of 64-bit words in which every
+// input bit flips each output bit about half of the time.
+//
+//	[steele2014]  G. L. Steele, D. Lea and C. H. Flood. Fast splittable pseudorandom
+//	              number generators. OOPSLA 2014.
+func mix(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// Normals writes standard normals to dst, rows of dim elements: draw number 0, which
+// no path uses, of the rows from number first on. It is how a batch of initial states is made.
+// It panics if dim does not divide len(dst).
+func (f Fresh) Normals(dst []float64, first, dim int) {
+	if dim <= 0 || len(dst)%dim != 0 {
+		panic("sde: state is not a whole number of rows")
+	}
+	var source rand.PCG
+	normal := rand.New(&source)
+	for i := range len(dst) / dim {
+		fill(dst[i*dim:(i+1)*dim], 1, f.Seed, first+i, 0, &source, normal)
+	}
+}
+
+// Replay is noise that was recorded elsewhere: Draws[k] holds the standard normals of
+// draw k, all rows of the batch in a row-major slice. Whatever the lengths of the intervals, draw
+// k is Draws[k] scaled to the interval. It is how a run of another toolkit is repeated to the digit.
+type Replay struct {
+	Draws [][]float64
+}
+
+// ErrNoMoreDraws means that a Replay has fewer draws than the solver makes.
+var ErrNoMoreDraws = errors.New("sde: the recorded noise is used up")
+
+// Path implements Noise.
+func (r Replay) Path(first, rows, dim int) Brownian {
+	return &replayPath{draws: r.Draws, lo: first * dim, hi: (first + rows) * dim}
+}
+
+type replayPath struct {
+	draws  [][]float64
+	next   int
+	lo, hi int
+}
+
+func (p *replayPath) Increment(dst []float64, from, to float64) error {
+	if p.next >= len(p.draws) {
+		return fmt.Errorf("%w: %d draws recorded", ErrNoMoreDraws, len(p.draws))
+	}
+	z := p.draws[p.next]
+	if p.hi > len(z) {
+		return fmt.Errorf("sde: draw %d holds %d values, the rows need %d", p.next, len(z), p.hi)
+	}
+	p.next++
+	scale := math.Sqrt(math.Abs(to - from))
+	for j, v := range z[p.lo:p.hi] {
+		dst[j] = scale * v
+	}
+	return nil
+}
