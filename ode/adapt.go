@@ -41,23 +41,34 @@ const (
 	maxFactor = 5
 )
 
-// settings returns c with its defaults filled in.
-func (c Control) settings(n int, span float64) (Control, error) {
+// Check returns an error that wraps ErrControl if a field is out of range.
+func (c Control) Check() error {
 	for _, f := range []struct {
 		name string
 		v    float64
 	}{{"Rel", c.Rel}, {"Abs", c.Abs}, {"First", c.First}, {"Max", c.Max}, {"Safety", c.Safety}} {
 		if !(f.v >= 0) || math.IsInf(f.v, 1) {
-			return c, fmt.Errorf("%w: %s is %v, want a finite number not below 0", ErrControl, f.name, f.v)
+			return fmt.Errorf("%w: %s is %v, want a finite number not below 0", ErrControl, f.name, f.v)
 		}
 	}
 	if c.Safety >= 1 {
-		return c, fmt.Errorf("%w: Safety is %v, want less than 1", ErrControl, c.Safety)
+		return fmt.Errorf("%w: Safety is %v, want less than 1", ErrControl, c.Safety)
 	}
 	if c.MaxSteps < 0 {
-		return c, fmt.Errorf("%w: MaxSteps is %d, want at least 0", ErrControl, c.MaxSteps)
+		return fmt.Errorf("%w: MaxSteps is %d, want at least 0", ErrControl, c.MaxSteps)
 	}
-	if c.Dim < 0 || c.Dim > 0 && n%c.Dim != 0 {
+	if c.Dim < 0 {
+		return fmt.Errorf("%w: Dim is %d, want at least 0", ErrControl, c.Dim)
+	}
+	return nil
+}
+
+// settings returns c with its defaults filled in for a state of n elements.
+func (c Control) settings(n int, span float64) (Control, error) {
+	if err := c.Check(); err != nil {
+		return c, err
+	}
+	if c.Dim > 0 && n%c.Dim != 0 {
 		return c, fmt.Errorf("%w: a state of %d elements has no whole number of rows of %d", ErrControl, n, c.Dim)
 	}
 	if span-span != 0 {

@@ -106,7 +106,7 @@ func (m *Mixture) Dim() int { return m.dim }
 
 // workspace is what one call of Predict needs for a block of rows.
 type workspace struct {
-	x      []float64 // rows × dim, centered
+	x      []float64 // rows × dim, centered, times α
 	logits []float64 // rows × K, later weights
 	gain   []float64 // K: 1/v of an isotropic component
 	bias   []float64 // K: the part of the logit that does not depend on x
@@ -141,7 +141,7 @@ func (m *Mixture) Predict(dst, x []float64, t float64) error {
 		m.logits(w, x[lo:hi], p)
 		m.softmax(w, (hi-lo)/m.dim)
 		if m.round != nil {
-			m.gatherRound(dst[lo:hi], w, p)
+			m.gatherRound(dst[lo:hi], x[lo:hi], w, p)
 		} else {
 			m.gather(dst[lo:hi], w, p)
 		}
@@ -225,7 +225,7 @@ func (m *Mixture) softmax(w *workspace, rows int) {
 }
 
 // gatherRound adds up the components: ε = σ(x·Σr/v - αΣ(r/v)m).
-func (m *Mixture) gatherRound(dst []float64, w *workspace, p sde.Point) {
+func (m *Mixture) gatherRound(dst, x []float64, w *workspace, p sde.Point) {
 	rows, k := len(dst)/m.dim, len(m.logWeights)
 	clear(dst)
 	weights := w.logits[:rows*k]
@@ -240,8 +240,8 @@ func (m *Mixture) gatherRound(dst []float64, w *workspace, p sde.Point) {
 	}
 	multiply(dst, weights, m.round.means, rows, k, m.dim)
 	for i := range dst {
-		// w.x holds α times the centered state.
-		dst[i] = p.Sigma * (w.x[i]/p.Alpha*sum[i/m.dim] - p.Alpha*dst[i])
+		d := x[i] - p.Alpha*m.round.center[i%m.dim]
+		dst[i] = p.Sigma * (d*sum[i/m.dim] - p.Alpha*dst[i])
 	}
 }
 

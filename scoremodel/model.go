@@ -67,14 +67,12 @@ type function struct {
 func (m function) Predict(dst, x []float64, t float64) error { return m.f(dst, x, t) }
 func (m function) Kind() Kind                                { return m.k }
 
-// shares returns p and q such that a prediction of kind k is p·x₀ + q·ε: the five rows
-// from which every conversion follows.
+// shares returns p and q such that a prediction of kind k other than Score is p·x₀ + q·ε:
+// the rows from which every conversion follows.
 func shares(k Kind, at sde.Point) (p, q float64) {
 	switch k {
 	case Epsilon:
 		return 0, 1
-	case Score:
-		return 0, -1 / at.Sigma
 	case Data:
 		return 1, 0
 	case Velocity:
@@ -92,8 +90,15 @@ func shares(k Kind, at sde.Point) (p, q float64) {
 // x = αx₀ + σε and m = p x₀ + q ε are solved for the wanted combination of x₀ and ε. The
 // determinant αq - σp is a sum of terms of one sign for every kind, so no digits are lost.
 func Coefficients(from, to Kind, p sde.Point) (a, b float64) {
-	if from == to {
+	switch { // the score is the noise in another unit: that conversion exists even where the state holds no sample
+	case from == to:
 		return 0, 1
+	case from == Score:
+		a, b = Coefficients(Epsilon, to, p)
+		return a, -p.Sigma * b
+	case to == Score:
+		a, b = Coefficients(from, Epsilon, p)
+		return -a / p.Sigma, -b / p.Sigma
 	}
 	fx, fe := shares(from, p)
 	tx, te := shares(to, p)

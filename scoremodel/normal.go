@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -27,7 +28,7 @@ type normal struct {
 }
 
 func newNormal(c Component, dim int) (normal, error) {
-	n := normal{mean: c.Mean}
+	n := normal{mean: slices.Clone(c.Mean)}
 	if len(c.Mean) != dim || dim == 0 {
 		return n, fmt.Errorf("the mean has %d elements, want %d, at least 1", len(c.Mean), dim)
 	}
@@ -43,7 +44,7 @@ func newNormal(c Component, dim int) (normal, error) {
 	}
 	if c.Variances != nil {
 		given++
-		if n.variances = c.Variances; len(n.variances) != dim {
+		if n.variances = slices.Clone(c.Variances); len(n.variances) != dim {
 			return n, fmt.Errorf("%d variances, want %d", len(n.variances), dim)
 		}
 	}

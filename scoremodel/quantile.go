@@ -14,9 +14,13 @@ import (
 //
 // Upper tails are mapped by 1-F, so that both keep their relative precision. It returns an error if
 // the mixture has more than one dimension, or a value so far out that its tail underflows.
+// It panics if the lengths differ.
 func (m *Mixture) QuantileMap(dst, x []float64, from, to float64) error {
 	if m.dim != 1 {
 		return fmt.Errorf("scoremodel: the quantile map is for one dimension, the mixture has %d", m.dim)
+	}
+	if len(dst) != len(x) {
+		panic("scoremodel: slice length mismatch")
 	}
 	p, q := m.schedule.At(from), m.schedule.At(to)
 	for i, v := range x {
@@ -46,16 +50,18 @@ func (m *Mixture) tails(x float64, p sde.Point) (lower, upper, density float64) 
 // quantile solves F(y) = lower, or 1-F(y) = upper if that is the smaller, by Newton's method
 // kept inside a bracket.
 func (m *Mixture) quantile(lower, upper float64, p sde.Point) (float64, error) {
-	if !(math.Min(lower, upper) > 0) {
+	const least = 0x1p-1022 // below it a float64 loses digits
+	if !(math.Min(lower, upper) >= least) {
 		return 0, fmt.Errorf("its tail probability %v is too small", math.Min(lower, upper))
 	}
-	// excess is positive above the root; it is relative to the tail that is matched.
+	// excess is positive above the root. It compares logarithms, since that of a normal tail is nearly a
+	// parabola: on the tail itself a Newton step far from the root gains no more than a factor of e.
 	excess := func(y float64) (f, slope float64) {
 		l, u, d := m.tails(y, p)
 		if lower < upper {
-			return l/lower - 1, d / lower
+			return math.Log(l / lower), d / l
 		}
-		return 1 - u/upper, d / upper
+		return math.Log(upper / u), d / u
 	}
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, n := range m.parts {

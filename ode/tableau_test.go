@@ -1,0 +1,365 @@
+package ode_test
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/diffsolve/diffsolve/ode"
+)
+
+// A tree is a rooted tree: the subtrees that hang from its root. The error of a
+// Runge–Kutta step is a sum over these trees, and a method has order p exactly if
+// the terms of all trees with up to p nodes vanish.
+type tree []tree
+
+// nodes returns the number of nodes, which is the order of the tree's condition.
+func (t tree) nodes() int {
+	n := 1
+	for _, sub := range t {
+		n += sub.nodes()
+	}
+	return n
+}
+
+// density returns γ, the product over all nodes of the size of the subtree at the node.
+func (t tree) density() int64 {
+	d := int64(t.nodes())
+	for _, sub := range t {
+		d *= sub.density()
+	}
+	return d
+}
+
+// String writes each node as a pair of brackets around what hangs from it.
+func (t tree) String() string {
+	var b strings.Builder
+	b.WriteByte('[')
+	for _, sub := range t {
+		b.WriteString(sub.String())
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
+// trees returns all rooted trees of n nodes. What hangs from a root is a multiset of
+// smaller trees, and each multiset is met once if its members are taken in a fixed order.
+func trees(n int) []tree {
+	var smaller, all []tree
+	for k := 1; k < n; k++ {
+		smaller = append(smaller, trees(k)...)
+	}
+	var grow func(t tree, first, rest int)
+	grow = func(t tree, first, rest int) {
+		if rest == 0 {
+			all = append(all, slices.Clone(t))
+		}
+		for i := first; i < len(smaller); i++ {
+			if left := rest - smaller[i].nodes(); left >= 0 {
+				grow(append(t, smaller[i]), i, left)
+			}
+		}
+	}
+	grow(nil, 0, n-1)
+	return all
+}
+
+// A gate over too few trees would let wrong methods pass.
+func TestTrees(t *testing.T) {
+	// The number of rooted trees: sequence A000081 of the OEIS.
+	for i, want := range []int{1, 1, 2, 4, 9, 20, 48} {
+		all := trees(i + 1)
+		seen := map[string]bool{}
+		for _, tr := range all {
+			seen[tr.String()] = true
+		}
+		if len(all) != want || len(seen) != want {
+			t.Errorf("trees(%d) = %d trees, %d of them distinct, want %d", i+1, len(all), len(seen), want)
+		}
+	}
+	// The densities of the trees of four nodes are in every textbook.
+	got := map[string]int64{}
+	for _, tr := range trees(4) {
+		got[tr.String()] = tr.density()
+	}
+	want := map[string]int64{"[[][][]]": 4, "[[][[]]]": 8, "[[[][]]]": 12, "[[[[]]]]": 24}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("densities of trees(4) (-want +got):\n%s", diff)
+	}
+}
+
+// maxDenominator bounds what passes for a coefficient that somebody published. The
+// largest denominator of the package is 339200, in the embedded row of DP5.
+const maxDenominator = 1e7
+
+// rational returns the fraction of least denominator that rounds to v, and whether
+// its denominator is below maxDenominator.
+//
+// It tries the convergents of v's continued fraction. If p/q rounds to v, it lies within
+// 2⁻⁵³|v| of it, so for q ≤ 1e7 and |v| below 40 closer than 1/(2q²), and by a theorem of
+// Legendre it is a convergent.
+func rational(v float64) (*big.Rat, bool) {
+	rest := new(big.Rat).SetFloat64(v)
+	if rest == nil { // v is not finite
+		return new(big.Rat), false
+	}
+	p0, q0, p1, q1 := big.NewInt(0), big.NewInt(1), big.NewInt(1), big.NewInt(0)
+	for {
+		a := new(big.Int).Div(rest.Num(), rest.Denom()) // the floor, as denominators are positive
+		p0, p1 = p1, new(big.Int).Add(new(big.Int).Mul(a, p1), p0)
+		q0, q1 = q1, new(big.Int).Add(new(big.Int).Mul(a, q1), q0)
+		r := new(big.Rat).SetFrac(p1, q1)
+		if f, _ := r.Float64(); f == v {
+			return r, q1.Cmp(big.NewInt(maxDenominator)) <= 0
+		}
+		rest = new(big.Rat).Inv(rest.Sub(rest, new(big.Rat).SetInt(a)))
+	}
+}
+
+func TestRational(t *testing.T) {
+	for _, test := range []struct {
+		v    float64
+		want string
+		ok   bool
+	}{
+		{0, "0", true},
+		{1, "1", true},
+		{-355. / 33, "-355/33", true},
+		{19372. / 6561, "19372/6561", true},
+		{-92097. / 339200, "-92097/339200", true},
+		{math.Pi, "245850922/78256779", false},
+		{math.NaN(), "0", false},
+	} {
+		got, ok := rational(test.v)
+		if got.RatString() != test.want || ok != test.ok {
+			t.Errorf("rational(%v) = %v, %v, want %v, %v", test.v, got.RatString(), ok, test.want, test.ok)
+		}
+	}
+}
+
+// rationals recovers the coefficients v, and reports those that it cannot.
+func rationals(what string, v []float64, report func(string, ...any)) []*big.Rat {
+	rs := make([]*big.Rat, len(v))
+	for i, x := range v {
+		r, ok := rational(x)
+		if !ok {
+			report("%s[%d] = %v is no fraction of small denominator", what, i, x)
+		}
+		rs[i] = r
+	}
+	return rs
+}
+
+// stageWeights returns Φ of a tree at each stage: the product over the subtrees s of
+// Σ a[i][j]Φ(s)[j].
+func stageWeights(t tree, a [][]*big.Rat) []*big.Rat {
+	phi := make([]*big.Rat, len(a))
+	for i := range phi {
+		phi[i] = big.NewRat(1, 1)
+	}
+	for _, sub := range t {
+		below := stageWeights(sub, a)
+		for i := range phi {
+			phi[i].Mul(phi[i], dot(a[i], below))
+		}
+	}
+	return phi
+}
+
+func dot(a, b []*big.Rat) *big.Rat {
+	sum := new(big.Rat)
+	for i := range a {
+		sum.Add(sum, new(big.Rat).Mul(a[i], b[i]))
+	}
+	return sum
+}
+
+// violated returns the trees of n nodes whose order condition Σ b[i]Φ[i] = 1/γ the
+// weights b do not meet. The arithmetic is exact.
+func violated(n int, a [][]*big.Rat, b []*big.Rat) []tree {
+	var bad []tree
+	for _, t := range trees(n) {
+		if dot(b, stageWeights(t, a)).Cmp(big.NewRat(1, t.density())) != 0 {
+			bad = append(bad, t)
+		}
+	}
+	return bad
+}
+
+// defects returns what is wrong with a tableau; nothing, if it is the method that
+// it claims to be. A measured slope cannot do this: a coefficient that is off by 1e-9, or
+// the lower row propagated in place of the higher, shows the right slope for a long way.
+func defects(tab ode.Tableau) []string {
+	var list []string
+	report := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+
+	s := len(tab.B)
+	if s == 0 || len(tab.C) != s || len(tab.A) != s {
+		report("%d nodes, %d stages, %d weights", len(tab.C), len(tab.A), s)
+		return list
+	}
+	for i, row := range tab.A {
+		if len(row) != i {
+			report("A[%d] holds %d coefficients", i, len(row))
+			return list
+		}
+	}
+	if (tab.Embedded == nil) != (tab.EmbeddedOrder == 0) || tab.Embedded != nil && len(tab.Embedded) != s {
+		report("%d embedded weights of order %d", len(tab.Embedded), tab.EmbeddedOrder)
+		return list
+	}
+
+	c := rationals("C", tab.C, report)
+	a := make([][]*big.Rat, s)
+	for i := range a {
+		a[i] = rationals(fmt.Sprintf("A[%d]", i), tab.A[i], report)
+	}
+	// The conditions of the trees speak of the row sums and never of C: this ties C to them.
+	for i := range c {
+		sum := new(big.Rat)
+		for _, v := range a[i] {
+			sum.Add(sum, v)
+		}
+		if sum.Cmp(c[i]) != 0 {
+			report("C[%d] = %v, but A[%d] sums to %v", i, c[i].RatString(), i, sum.RatString())
+		}
+	}
+	row := func(name string, w []float64, order int) {
+		b := rationals(name, w, report)
+		for n := 1; n <= order; n++ {
+			for _, t := range violated(n, a, b) {
+				report("%s does not meet the condition of order %d of the tree %v", name, n, t)
+			}
+		}
+		if len(violated(order+1, a, b)) == 0 {
+			report("%s has an order above %d", name, order)
+		}
+	}
+	row("B", tab.B, tab.Order)
+	if tab.Embedded != nil {
+		row("Embedded", tab.Embedded, tab.EmbeddedOrder)
+		if tab.EmbeddedOrder >= tab.Order {
+			report("the row that is propagated has order %d, the embedded one %d", tab.Order, tab.EmbeddedOrder)
+		}
+		if slices.Equal(tab.B, tab.Embedded) {
+			report("B and Embedded are the same")
+		}
+	}
+	return list
+}
+
+func TestTableauConditions(t *testing.T) {
+	for _, tab := range ode.Tableaus() {
+		for _, d := range defects(tab) {
+			t.Errorf("%s: %s", tab.Name, d)
+		}
+	}
+}
+
+// What the tableaus claim, from the papers: the gate takes each at its word.
+func TestTableauClaims(t *testing.T) {
+	type claims struct {
+		Name                 string
+		Order, EmbeddedOrder int
+		FirstSameAsLast      bool
+		Evaluations          int
+	}
+	want := []claims{
+		{"euler", 1, 0, false, 1},
+		{"midpoint", 2, 1, false, 2},
+		{"heun", 2, 1, false, 2},
+		{"ralston", 2, 1, false, 2},
+		{"rk4", 4, 0, false, 4},
+		{"bs3", 3, 2, true, 3},
+		{"dp5", 5, 4, true, 6},
+	}
+	var got []claims
+	for _, tab := range ode.Tableaus() {
+		got = append(got, claims{tab.Name, tab.Order, tab.EmbeddedOrder, tab.FirstSameAsLast(), tab.Evaluations()})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Tableaus() (-want +got):\n%s", diff)
+	}
+}
+
+// clone returns a copy of tab whose coefficients may be changed.
+func clone(tab ode.Tableau) ode.Tableau {
+	tab.C, tab.B, tab.Embedded = slices.Clone(tab.C), slices.Clone(tab.B), slices.Clone(tab.Embedded)
+	tab.A = slices.Clone(tab.A)
+	for i := range tab.A {
+		tab.A[i] = slices.Clone(tab.A[i])
+	}
+	return tab
+}
+
+// Negative controls: the mistakes that tableaus have been published and shipped with
+// must not pass the gate.
+func TestTableauGateRejects(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		from   ode.Tableau
+		mutate func(*ode.Tableau)
+		want   string // in one of the defects
+	}{
+		{"the lower row propagated", ode.DP5,
+			func(tab *ode.Tableau) { tab.B, tab.Embedded = tab.Embedded, tab.B }, "B does not meet the condition of order 5"},
+		{"rows and orders swapped", ode.DP5, func(tab *ode.Tableau) {
+			tab.B, tab.Embedded = tab.Embedded, tab.B
+			tab.Order, tab.EmbeddedOrder = tab.EmbeddedOrder, tab.Order
+		}, "the row that is propagated has order 4"},
+		{"a sign lost in A", ode.DP5, func(tab *ode.Tableau) { tab.A[4][3] *= -1 }, "but A[4] sums to"},
+		{"a misprint in A", ode.DP5, func(tab *ode.Tableau) { tab.A[4][2] = 64448. / 6562 }, "but A[4] sums to"},
+		// The row sums are as they were, so that only the trees can tell.
+		{"two of A exchanged", ode.RK4, func(tab *ode.Tableau) { tab.A[2] = []float64{1. / 2, 0} }, "B does not meet the condition of order 3"},
+		{"two of B exchanged", ode.BS3, func(tab *ode.Tableau) { tab.B[0], tab.B[1] = tab.B[1], tab.B[0] }, "B does not meet the condition of order 2"},
+		// No tree sees C.
+		{"a node off", ode.RK4, func(tab *ode.Tableau) { tab.C[1] = 1. / 3 }, "C[1] = 1/3, but"},
+		{"C[0] off", ode.Euler, func(tab *ode.Tableau) { tab.C[0] = 1 }, "C[0] = 1, but"},
+		{"order overstated", ode.BS3, func(tab *ode.Tableau) { tab.Order = 4 }, "B does not meet the condition of order 4"},
+		{"order understated", ode.RK4, func(tab *ode.Tableau) { tab.Order = 3 }, "B has an order above 3"},
+		{"embedded order overstated", ode.BS3, func(tab *ode.Tableau) { tab.EmbeddedOrder = 3 }, "Embedded does not meet the condition of order 3"},
+		{"embedded order understated", ode.DP5, func(tab *ode.Tableau) { tab.EmbeddedOrder = 3 }, "Embedded has an order above 3"},
+		{"an estimate of zero", ode.Heun, func(tab *ode.Tableau) { tab.Embedded = tab.B }, "B and Embedded are the same"},
+		{"embedded row without order", ode.Heun, func(tab *ode.Tableau) { tab.EmbeddedOrder = 0 }, "2 embedded weights of order 0"},
+		{"a stage too few", ode.Heun, func(tab *ode.Tableau) { tab.A = tab.A[:1] }, "2 nodes, 1 stages, 2 weights"},
+		{"a coefficient too many", ode.Heun, func(tab *ode.Tableau) { tab.A[1] = []float64{1, 0} }, "A[1] holds 2 coefficients"},
+	} {
+		tab := clone(test.from)
+		test.mutate(&tab)
+		list := defects(tab)
+		if !slices.ContainsFunc(list, func(d string) bool { return strings.Contains(d, test.want) }) {
+			t.Errorf("%s, %s: defects = %q, want one of %q", test.from.Name, test.name, list, test.want)
+		}
+	}
+}
+
+// One digit wrong in the ninth place keeps every measured slope; no coefficient of
+// any tableau may be off by so much.
+func TestTableauGateRejectsTypingErrors(t *testing.T) {
+	for _, tab := range ode.Tableaus() {
+		mutant := clone(tab)
+		for name, row := range map[string][]float64{"C": mutant.C, "B": mutant.B, "Embedded": mutant.Embedded} {
+			rejectsEach(t, mutant, name, row)
+		}
+		for i, row := range mutant.A {
+			rejectsEach(t, mutant, fmt.Sprintf("A[%d]", i), row)
+		}
+	}
+}
+
+// rejectsEach moves each coefficient of row, which is a row of tab, by 1e-9.
+func rejectsEach(t *testing.T, tab ode.Tableau, name string, row []float64) {
+	t.Helper()
+	for i, v := range row {
+		row[i] = v + 1e-9
+		if len(defects(tab)) == 0 {
+			t.Errorf("%s with %s[%d] = %v + 1e-9 passes", tab.Name, name, i, v)
+		}
+		row[i] = v
+	}
+}

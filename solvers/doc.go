@@ -1,0 +1,37 @@
+// Package solvers samples from diffusion models: every method is a [Solver], and
+// [Sample] runs it.
+//
+//	vp := sde.VP{}
+//	p := solvers.Problem{Schedule: vp, Model: model, Dim: 64}
+//	x := solvers.Prior(vp, 1, 16, 64)                    // 16 rows of noise from seed 1
+//	res, err := solvers.Sample(ctx, solvers.DPMSolverPP2M{}, p, x, nil)
+//
+// A Solver is a small value, the formula of a paper and its parameters; Start binds it to
+// a problem and returns the stepper that carries history and workspace. The zero value
+// of each type is the paper's default. The catalogue, [Catalog], lists all of them; adding one is one value and
+// one line there, and tests, certificates, benchmarks and the command line follow.
+//
+// # What exponential methods share
+//
+// With λ = log(α/σ) the probability flow has a linear part that can be integrated
+// exactly, in two ways [lu2022dpm, lu2022dpmpp]. Over a step of length h in λ, with the
+// prediction m a function of λ,
+//
+//	noise:  x_t = (α_t/α_s)x_s - σ_t ∫₀ʰ e^(h-u) ε(u) du
+//	data:   x_t = (σ_t/σ_s)x_s + α_t ∫₀ʰ e^(u-h) x₀(u) du
+//
+// Both read carry·x + gain·∫e^(z(1-θ)) m dθ·h with z = h or -h, and the integral of a
+// polynomial m is a combination of the functions φ₁, φ₂, … at z. A method is written once and serves both.
+//
+// # Reproducibility
+//
+// Noise is keyed by the row's number, rows never mix, and adaptive runs choose steps row
+// by row. The result for a row is the same to the bit for any batch, split or number of workers, provided
+// the model treats rows independently.
+//
+// # What is certified
+//
+// [Trace] computes a solver's coefficient table, from which equivalences of solvers are proved
+// for every model at once, and exact errors on normal data, stochastic solvers included. Package
+// solvertest checks the orders that [Info] claims.
+package solvers

@@ -1,0 +1,44 @@
+package solvers
+
+import (
+	"math"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
+)
+
+// EulerMaruyama applies the Euler–Maruyama method to the reverse SDE of Anderson in time,
+// dx = [f x - g² ∇log p] dt + g dW [song2021score, eq. 6].
+//
+// References:
+//
+//	[song2021score]
+type EulerMaruyama struct{}
+
+// Info implements Solver.
+func (EulerMaruyama) Info() Info {
+	return Info{Name: "eulermaruyama", About: "the Euler-Maruyama method on the reverse SDE in time",
+		WeakOrder: 1, StrongOrder: 1, NFE: 1, Stochastic: true, Kind: scoremodel.Epsilon, Ref: "song2021score"}
+}
+
+// Start implements Solver.
+func (EulerMaruyama) Start(p Problem, n int) (ode.Stepper, error) {
+	path, err := p.path(n)
+	if err != nil {
+		return nil, err
+	}
+	epsilon := scoremodel.As(p.Model, scoremodel.Epsilon, p.Schedule)
+	return sde.EulerMaruyama(sde.System{
+		Drift: func(dst, x []float64, t float64) error {
+			if err := epsilon.Predict(dst, x, t); err != nil {
+				return err
+			}
+			a, b, _ := p.Schedule.At(t).Reverse(1)
+			vec.Lin(dst, vec.Term{C: a, X: x}, vec.Term{C: b, X: dst})
+			return nil
+		},
+		Diffusion: func(t float64) float64 { return math.Sqrt(p.Schedule.At(t).G2()) },
+	}, path, n), nil
+}

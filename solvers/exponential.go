@@ -1,0 +1,125 @@
+package solvers
+
+import (
+	"math"
+
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
+)
+
+// exponential is a step as exponential methods see it (package documentation): the
+// exact solution over it is carry·x + gain·h·∫₀¹ e^(z(1-θ)) m(θ) dθ, with m the
+// prediction of noise (z = h) or of data (z = -h).
+type exponential struct {
+	carry, gain float64
+	h, z        float64
+}
+
+// newExponential returns the step between two points in the given prediction, Epsilon or Data.
+func newExponential(kind scoremodel.Kind, from, to sde.Point) exponential {
+	h := sde.H(from, to)
+	if kind == scoremodel.Data {
+		return exponential{carry: to.Sigma / from.Sigma, gain: to.Alpha, h: h, z: -h}
+	}
+	return exponential{carry: to.Alpha / from.Alpha, gain: -to.Sigma, h: h, z: h}
+}
+
+// phi returns gain·h·φ_k(z): the weight of m^(k-1), the derivative in θ at the start of
+// the step. It is what multiplies a constant prediction for k = 1.
+func (e exponential) phi(k int) float64 { return e.gain * e.h * phi(k, e.z) }
+
+// maxPhi is the largest k of phi.
+const maxPhi = 8
+
+// phi returns φ_k(z) for k from 0 to maxPhi: φ₀ = e^z, φ_(k+1)(z) = (φ_k(z) - 1/k!)/z, φ_k(0) = 1/k!.
+// The relative error is a few units in the last place.
+//
+// The recurrence loses digits for small z, where the two terms nearly agree; there the
+// series Σ zⁱ/(i+k)! is summed. At |z| < 3 forty terms leave nothing: 3⁴⁰/40! is 1e-29.
+func phi(k int, z float64) float64 {
+	if k == 0 {
+		return math.Exp(z)
+	}
+	if math.Abs(z) < 3 {
+		sum := 0.0
+		for i := 40; i >= 0; i-- {
+			sum = 1 + sum*z/float64(i+k+1)
+		}
+		return sum / factorial(k)
+	}
+	p := math.Expm1(z) / z
+	for j := 1; j < k; j++ {
+		p = (p - 1/factorial(j)) / z
+	}
+	return p
+}
+
+func factorial(k int) float64 {
+	f := 1.0
+	for i := 2; i <= k; i++ {
+		f *= float64(i)
+	}
+	return f
+}
+
+// adamsWeights writes to w the weights, gain included, with which the predictions at the
+// nodes enter the step: w_j = gain·h·∫₀¹ e^(z(1-θ)) l_j(θ) dθ with l_j the Lagrange
+// polynomials over the nodes, in units of the step (0 is its start, 1 its end). There are
+// at most maxPhi nodes.
+//
+// l_j is expanded in powers of θ, whose integrals are k!·φ_(k+1)(z): all positive and
+// computed to the last digits, so that small h costs no precision.
+func (e exponential) adamsWeights(w, nodes []float64) {
+	var integrals [maxPhi]float64
+	for k := range nodes {
+		integrals[k] = factorial(k) * e.phi(k+1)
+	}
+	for j, at := range nodes {
+		var c [maxPhi]float64 // coefficients of Π(θ - node)/(at - node)
+		c[0] = 1
+		degree := 0
+		for i, node := range nodes {
+			if i == j {
+				continue
+			}
+			degree++
+			for k := degree; k >= 0; k-- {
+				below := 0.0
+				if k > 0 {
+					below = c[k-1]
+				}
+				c[k] = (below - node*c[k]) / (at - node)
+			}
+		}
+		w[j] = 0
+		for k := range degree + 1 {
+			w[j] += c[k] * integrals[k]
+		}
+	}
+}
+
+// history keeps the latest predictions of a multistep method, newest first.
+type history struct {
+	predictions [][]float64
+	lambdas     []float64
+	known       int
+}
+
+func newHistory(size, n int) history {
+	h := history{predictions: make([][]float64, size), lambdas: make([]float64, size)}
+	for i := range h.predictions {
+		h.predictions[i] = make([]float64, n)
+	}
+	return h
+}
+
+// push makes room for a prediction at the given λ and returns where to write it.
+func (h *history) push(lambda float64) []float64 {
+	last := len(h.predictions) - 1
+	oldest := h.predictions[last]
+	copy(h.predictions[1:], h.predictions[:last])
+	copy(h.lambdas[1:], h.lambdas[:last])
+	h.predictions[0], h.lambdas[0] = oldest, lambda
+	h.known = min(h.known+1, len(h.predictions))
+	return oldest
+}

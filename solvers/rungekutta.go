@@ -1,0 +1,152 @@
+package solvers
+
+import (
+	"math"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
+)
+
+// A Variable is what a classical method steps in. The flow is the same; the error is not.
+type Variable int
+
+// The variables.
+const (
+	Time   Variable = iota // dx/dt, the probability flow as it is written
+	Kappa                  // dy/dκ = ε with y = x/α and κ = σ/α: what EDM and k-diffusion step in
+	Lambda                 // dx/dλ = (f/λ')x - σε with λ = log(α/σ)
+)
+
+// RungeKutta applies an explicit Runge–Kutta method to the probability flow ODE
+// [song2021score, eq. 13] in a variable of choice. Euler's method in κ is DDIM, and Heun's
+// in κ is the deterministic sampler of [karras2022edm]. The zero value has no tableau.
+//
+// References:
+//
+//	[song2021score], [karras2022edm]
+type RungeKutta struct {
+	Tableau ode.Tableau
+	In      Variable
+}
+
+// Info implements Solver.
+func (s RungeKutta) Info() Info {
+	suffix := [...]string{"", "kappa", "lambda"}[s.In]
+	in := [...]string{"time", "kappa = sigma/alpha, on x/alpha", "lambda"}[s.In]
+	i := Info{Name: s.Tableau.Name + suffix, About: "the Runge-Kutta method " + s.Tableau.Name + " on the probability flow in " + in,
+		Order: s.Tableau.Order, NFE: s.Tableau.Evaluations(), Adaptive: s.Tableau.Embedded != nil,
+		Kind: scoremodel.Flow, Ref: "song2021score"}
+	switch s.In {
+	case Kappa:
+		i.Kind, i.Ref = scoremodel.Epsilon, "karras2022edm"
+	case Lambda:
+		i.Kind = scoremodel.Epsilon
+	}
+	return i
+}
+
+// Start implements Solver.
+func (s RungeKutta) Start(p Problem, n int) (ode.Stepper, error) {
+	flow := scoremodel.As(p.Model, scoremodel.Flow, p.Schedule)
+	if s.In == Time {
+		return s.Tableau.Stepper(flow.Predict, n), nil
+	}
+	st := &substituted{in: s.In, schedule: p.Schedule, flow: flow,
+		epsilon: scoremodel.As(p.Model, scoremodel.Epsilon, p.Schedule), x: make([]float64, n)}
+	f := st.inKappa
+	if s.In == Lambda {
+		f = st.inLambda
+	}
+	st.inner = s.Tableau.Stepper(f, n)
+	if e, ok := st.inner.(ode.Estimator); ok {
+		return &substitutedEstimator{st, e}, nil
+	}
+	return st, nil
+}
+
+// substituted runs a stepper of another variable u on a trajectory in time.
+type substituted struct {
+	in            Variable
+	schedule      sde.Schedule
+	epsilon, flow scoremodel.Model
+	inner         ode.Stepper
+	x             []float64 // y·α, the argument of an evaluation in κ
+	at            ode.Span  // the step in time
+	from, to      sde.Point // its ends
+	uFrom, uTo    float64   // its ends in u
+}
+
+func (s *substituted) Step(dst, src []float64, at ode.Span) error {
+	s.at, s.from, s.to = at, s.schedule.At(at.From), s.schedule.At(at.To)
+	s.uFrom, s.uTo = s.variable(s.from), s.variable(s.to)
+	inner := at
+	inner.From, inner.To = s.uFrom, s.uTo
+	if s.in == Lambda {
+		return s.inner.Step(dst, src, inner)
+	}
+	vec.Lin(dst, vec.Term{C: 1 / s.from.Alpha, X: src})
+	if err := s.inner.Step(dst, dst, inner); err != nil {
+		return err
+	}
+	vec.Lin(dst, vec.Term{C: s.to.Alpha, X: dst})
+	return nil
+}
+
+func (s *substituted) variable(p sde.Point) float64 {
+	if s.in == Kappa {
+		return p.Kappa()
+	}
+	return p.Lambda()
+}
+
+// point inverts variable. At the ends of the step it is exact, and inside it stays
+// inside: rounding must not carry an evaluation out of the step.
+func (s *substituted) point(u float64) sde.Point {
+	switch u {
+	case s.uFrom:
+		return s.from
+	case s.uTo:
+		return s.to
+	}
+	lambda := u
+	if s.in == Kappa {
+		lambda = -math.Log(u)
+	}
+	t := s.schedule.Time(lambda)
+	lo, hi := math.Min(s.at.From, s.at.To), math.Max(s.at.From, s.at.To)
+	return s.schedule.At(math.Min(math.Max(t, lo), hi))
+}
+
+func (s *substituted) inKappa(dst, y []float64, kappa float64) error {
+	p := s.point(kappa)
+	vec.Lin(s.x, vec.Term{C: p.Alpha, X: y})
+	return s.epsilon.Predict(dst, s.x, p.T)
+}
+
+func (s *substituted) inLambda(dst, x []float64, lambda float64) error {
+	p := s.point(lambda)
+	if err := s.epsilon.Predict(dst, x, p.T); err != nil {
+		return err
+	}
+	vec.Lin(dst, vec.Term{C: p.F() / p.DLambda(), X: x}, vec.Term{C: -p.Sigma, X: dst})
+	return nil
+}
+
+func (s *substituted) Derivative(dst, x []float64, t float64) error { return s.flow.Predict(dst, x, t) }
+
+type substitutedEstimator struct {
+	*substituted
+	estimator ode.Estimator
+}
+
+// LocalError implements ode.Estimator. A step that is short in time is short in u, so
+// the estimate vanishes with the same power of either.
+func (s *substitutedEstimator) LocalError(dst []float64) (int, error) {
+	order, err := s.estimator.LocalError(dst)
+	if err == nil && s.in == Kappa {
+		vec.Lin(dst, vec.Term{C: s.to.Alpha, X: dst})
+	}
+	return order, err
+}

@@ -1,0 +1,287 @@
+package solvers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
+)
+
+// Settings of a run. nil and the zero value select the defaults. It is plain data.
+type Settings struct {
+	// Grid holds the times of the run, strictly decreasing, from noise to data. nil
+	// means the QuadraticGrid of Steps steps.
+	Grid []float64
+
+	// Steps of the default grid; 0 means 20. Grid overrides it.
+	Steps int
+
+	// Control, if not nil, adapts the steps between the ends of the grid. Every row
+	// is then integrated on its own, so that its steps do not depend on its neighbours; Dim is set.
+	// Stochastic solvers are refused.
+	Control *ode.Control
+
+	// Workers share out the rows; 0 means 1. The model must be safe for concurrent use
+	// if there are several. The result does not depend on their number.
+	Workers int
+
+	// Observe, if not nil, sees every accepted step of every worker, one at a time.
+	// If it returns ode.ErrStop that worker's rows stop where they are.
+	Observe func(Observation) error
+}
+
+// An Observation is the state after an accepted step. X must be neither modified nor kept.
+type Observation struct {
+	ode.Span
+	Row int       // number of the first row of X within the state of the run
+	X   []float64 // whole rows
+}
+
+// Result of a run. Of runs whose rows went different ways, it is the row or worker that took the most evaluations.
+type Result struct {
+	ode.Stats
+	NFE      int           // model evaluations per sample
+	Elapsed  time.Duration // of the whole run
+	Warnings []error       // what is not fatal but should be known
+}
+
+// A RunError tells where a run ended before its time.
+type RunError struct {
+	Solver string
+	Step   int     // steps done before
+	Time   float64 // of the evaluation, or else of the step's start
+	Row    int     // within the state of the run, or -1 if no single row is to blame
+	Err    error
+}
+
+func (e *RunError) Error() string {
+	row := ""
+	if e.Row >= 0 {
+		row = fmt.Sprintf(", row %d", e.Row)
+	}
+	return fmt.Sprintf("%s: step %d, t=%.6g%s: %v", e.Solver, e.Step, e.Time, row, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *RunError) Unwrap() error { return e.Err }
+
+// Sample carries x, rows of p.Dim elements, in place from the first time of the grid to
+// the last with s. set may be nil.
+//
+// Whatever happens, x holds for each row the last good state, and the Result says what was done. Errors before any
+// model evaluation, with x untouched, wrap ErrProblem, ErrGrid, ErrParameter, ErrNeedsNoise, ErrNoEstimate or
+// ode.ErrControl. Any other error is a *RunError; it wraps what the model, the noise or the observer
+// returned, ode.ErrNonFinite, ode.ErrStepTooSmall, ode.ErrTooManySteps or the context's error. When a
+// worker fails the others stop at their next step.
+func Sample(ctx context.Context, s Solver, p Problem, x []float64, set *Settings) (Result, error) {
+	if set == nil {
+		set = &Settings{}
+	}
+	r := run{solver: s, problem: p, settings: *set, name: Name(s)}
+	if err := r.check(x); err != nil {
+		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
+	}
+	start := time.Now()
+	rows := len(x) / p.Dim
+	workers := min(max(set.Workers, 1), rows)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results, errs := make([]Result, workers), make([]error, workers)
+	var group sync.WaitGroup
+	for w := range workers {
+		lo, hi := w*rows/workers, (w+1)*rows/workers
+		group.Go(func() {
+			results[w], errs[w] = r.rows(ctx, x[lo*p.Dim:hi*p.Dim], lo)
+			if errs[w] != nil {
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	most := 0
+	for w := range results {
+		if results[w].NFE > results[most].NFE {
+			most = w
+		}
+	}
+	result, err := results[most], cause(errs)
+	if err != nil {
+		for w := range errs {
+			if errs[w] == err {
+				result.Status = results[w].Status
+			}
+		}
+	}
+	result.Elapsed = time.Since(start)
+	return result, err
+}
+
+// cause returns the error that stopped the run: the first that is not the cancellation
+// by which one worker's failure stops the others.
+func cause(errs []error) error {
+	var first error
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// run is a call of Sample.
+type run struct {
+	solver   Solver
+	name     string
+	problem  Problem
+	settings Settings
+	observer sync.Mutex
+}
+
+// check refuses bad input, and fills in the grid.
+func (r *run) check(x []float64) error {
+	p, set := r.problem, &r.settings
+	if err := p.check(x); err != nil {
+		return err
+	}
+	switch {
+	case set.Steps < 0:
+		return fmt.Errorf("%w: %d steps, want at least 1", ErrGrid, set.Steps)
+	case set.Workers < 0:
+		return fmt.Errorf("%w: %d workers, want at least 0", ErrParameter, set.Workers)
+	}
+	if set.Grid == nil {
+		steps := set.Steps
+		if steps == 0 {
+			steps = 20
+		}
+		grid, err := QuadraticGrid{}.Times(p.Schedule, steps)
+		if err != nil {
+			return err
+		}
+		set.Grid = grid
+	}
+	if err := CheckGrid(p.Schedule, set.Grid); err != nil {
+		return err
+	}
+	// A dry start finds what the solver itself refuses.
+	st, err := r.solver.Start(p, p.Dim)
+	if err != nil {
+		return err
+	}
+	if set.Control != nil {
+		if _, ok := st.(ode.Estimator); !ok {
+			return ErrNoEstimate
+		}
+		if r.solver.Info().Stochastic {
+			return fmt.Errorf("%w: adaptive steps need a Brownian path that remembers, the solver draws fresh noise", ErrParameter)
+		}
+		c := *set.Control
+		c.Dim = p.Dim
+		set.Control = &c
+		if err := c.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows runs the rows x, the first of which has the number first in the state.
+func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) {
+	set, dim := &r.settings, r.problem.Dim
+	at, n := first, len(x) // the rows that move in step
+	if set.Control != nil {
+		n = dim
+	}
+	model := &guard{Model: r.problem.Model, dim: dim}
+	p := r.problem
+	p.Model, p.Row = model, r.problem.Row+first
+	st, err := r.solver.Start(p, n)
+	if err != nil {
+		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
+	}
+	var observe ode.Observer
+	if set.Observe != nil {
+		observe = func(span ode.Span, x []float64) error {
+			r.observer.Lock()
+			defer r.observer.Unlock()
+			return set.Observe(Observation{span, at, x})
+		}
+	}
+	if set.Control == nil {
+		stats, err := ode.Integrate(ctx, st, x, set.Grid, observe)
+		return Result{Stats: stats, NFE: model.calls}, r.locate(err, at)
+	}
+	var most Result
+	t0, t1 := set.Grid[0], set.Grid[len(set.Grid)-1]
+	for lo := 0; lo < len(x); lo += dim {
+		at, model.calls = first+lo/dim, 0
+		stats, err := set.Control.Adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
+		if model.calls >= most.NFE || err != nil {
+			most = Result{Stats: stats, NFE: model.calls}
+		}
+		if err != nil {
+			return most, r.locate(err, at)
+		}
+	}
+	return most, nil
+}
+
+// locate turns the error of an integration into one that names the row. first is the
+// number of the first row that was integrated.
+func (r *run) locate(err error, first int) error {
+	if err == nil {
+		return nil
+	}
+	out := &RunError{Solver: r.name, Row: -1, Err: err}
+	var step *ode.StepError
+	if errors.As(err, &step) {
+		out.Step, out.Time, out.Err = step.At.Index, step.At.From, step.Err
+		if step.Element >= 0 {
+			out.Time, out.Row = step.At.To, first+step.Element/r.problem.Dim
+		}
+	}
+	var bad *predictionError
+	if errors.As(err, &bad) {
+		out.Time, out.Err = bad.time, bad.err
+		if bad.row >= 0 {
+			out.Row = first + bad.row
+		}
+	}
+	return out
+}
+
+// guard counts the evaluations of one worker and refuses predictions that are not finite.
+type guard struct {
+	scoremodel.Model
+	dim   int
+	calls int
+}
+
+func (g *guard) Predict(dst, x []float64, t float64) error {
+	g.calls++
+	if err := g.Model.Predict(dst, x, t); err != nil {
+		return &predictionError{t, -1, err}
+	}
+	if i := vec.FirstNonFinite(dst); i >= 0 {
+		return &predictionError{t, i / g.dim, fmt.Errorf("%w: the model predicts %v", ode.ErrNonFinite, dst[i])}
+	}
+	return nil
+}
+
+// predictionError is how the place of a bad evaluation travels through a stepper.
+type predictionError struct {
+	time float64
+	row  int // within the rows of the evaluation, or -1
+	err  error
+}
+
+func (e *predictionError) Error() string { return fmt.Sprintf("t=%g: %v", e.time, e.err) }
+func (e *predictionError) Unwrap() error { return e.err }

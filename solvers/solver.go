@@ -1,0 +1,129 @@
+package solvers
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
+)
+
+// A Problem is what there is to sample from. It is safe for concurrent use if its
+// parts are.
+type Problem struct {
+	Schedule sde.Schedule
+	Model    scoremodel.Model
+	Dim      int       // elements of one sample; a state holds one or more rows of them
+	Noise    sde.Noise // for stochastic solvers
+	Row      int       // number of the state's first row in the whole batch; it keys the noise
+}
+
+// Errors of Start, Sample, Trace and ByName, to be tested with errors.Is.
+var (
+	ErrProblem    = errors.New("bad problem")
+	ErrParameter  = errors.New("bad parameter")
+	ErrNeedsNoise = errors.New("the solver is stochastic and the problem has no noise")
+	ErrNoEstimate = errors.New("the solver does not estimate its error, so its steps cannot be adapted")
+	ErrUnknown    = errors.New("unknown name")
+	ErrNotLinear  = errors.New("the solver is not linear in the state, the model's outputs and the noise")
+	ErrNotSame    = errors.New("the solvers do not evaluate the model at the same times")
+)
+
+// path returns the Brownian path of a state of n elements.
+func (p Problem) path(n int) (sde.Brownian, error) {
+	if p.Noise == nil {
+		return nil, ErrNeedsNoise
+	}
+	return p.Noise.Path(p.Row, n/p.Dim, p.Dim), nil
+}
+
+// check finds what is wrong with the problem and the state, before any work.
+func (p Problem) check(x []float64) error {
+	switch {
+	case p.Schedule == nil:
+		return fmt.Errorf("%w: it has no schedule", ErrProblem)
+	case p.Model == nil:
+		return fmt.Errorf("%w: it has no model", ErrProblem)
+	case p.Dim <= 0:
+		return fmt.Errorf("%w: Dim is %d, want at least 1", ErrProblem, p.Dim)
+	case p.Row < 0:
+		return fmt.Errorf("%w: Row is %d, want at least 0", ErrProblem, p.Row)
+	case len(x) == 0:
+		return fmt.Errorf("%w: the state is empty", ErrProblem)
+	case len(x)%p.Dim != 0:
+		return fmt.Errorf("%w: a state of %d elements is not a whole number of rows of %d", ErrProblem, len(x), p.Dim)
+	}
+	if m, ok := p.Model.(interface{ Dim() int }); ok && m.Dim() != p.Dim {
+		return fmt.Errorf("%w: the model is for rows of %d elements, Dim is %d", ErrProblem, m.Dim(), p.Dim)
+	}
+	if i := vec.FirstNonFinite(x); i >= 0 {
+		return fmt.Errorf("%w: the state is %v in row %d, element %d", ErrProblem, x[i], i/p.Dim, i%p.Dim)
+	}
+	return checkSchedule(p.Schedule)
+}
+
+func checkSchedule(s sde.Schedule) error {
+	if c, ok := s.(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrProblem, err)
+		}
+	}
+	return nil
+}
+
+// Info is what is known of a Solver before it runs. It is plain data.
+//
+// An order is claimed for smooth models on smooth grids, and on grids whose steps vary by
+// a bounded ratio unless said otherwise. 0 means that no order of that sense is claimed.
+type Info struct {
+	Name        string          // key in the catalogue, such as "dpm++2m"
+	About       string          // one line
+	Order       int             // global order as a method for the probability flow
+	WeakOrder   float64         // order of the law of the result, for the reverse SDE
+	StrongOrder float64         // order of the path of the result, given the Brownian path
+	NFE         int             // model evaluations per step
+	StartNFE    int             // and those that beginning a trajectory adds, once
+	Memory      int             // earlier predictions that a step uses
+	Stochastic  bool            // needs Problem.Noise
+	Adaptive    bool            // its Stepper is an ode.Estimator
+	Kind        scoremodel.Kind // the prediction it works in
+	Ref         string          // key in references.bib
+}
+
+// Evaluations returns the number of model evaluations of a run of the given number of steps, at least 1.
+func (i Info) Evaluations(steps int) int { return steps*i.NFE + i.StartNFE }
+
+// Steps returns the largest number of steps that a budget of nfe evaluations allows, perhaps 0.
+func (i Info) Steps(nfe int) int { return max(0, (nfe-i.StartNFE)/i.NFE) }
+
+// A Solver is a sampling method with its parameters: a small value that holds no state of a
+// run, so it may be copied, compared by its fields and used concurrently.
+//
+// Fields that may be set from text carry the tag `param:"name"`; see Parse.
+type Solver interface {
+	// Info describes the solver. The result depends on the parameters only.
+	Info() Info
+
+	// Start binds the solver to p and allocates the workspace for states of n
+	// elements, a whole number of rows. It returns an error, before any evaluation, if a parameter is
+	// out of range or if p lacks something that the solver needs.
+	Start(p Problem, n int) (ode.Stepper, error)
+}
+
+// Prior returns rows rows of dim elements of what a sampler starts from: normal with
+// mean 0 and variance α² + σ² at the noise end, the marginal of data with mean 0 and variance 1; it is 1 for
+// every variance-preserving schedule. Row i depends on seed and i alone.
+func Prior(s sde.Schedule, seed uint64, rows, dim int) []float64 {
+	x := make([]float64, rows*dim)
+	sde.Fresh{Seed: seed}.Normals(x, 0, dim)
+	_, tmax := s.Domain()
+	p := s.At(tmax)
+	// Not for variance-preserving schedules, where rounding would only blur the normals.
+	if std := math.Hypot(p.Alpha, p.Sigma); math.Abs(std-1) > 1e-12 {
+		vec.Lin(x, vec.Term{C: std, X: x})
+	}
+	return x
+}

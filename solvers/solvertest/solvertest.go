@@ -1,0 +1,463 @@
+package solvertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+// Run applies every check to s as a subtest. Solvers that are not linear, such as those that
+// clip, cannot be traced and so must not claim a weak or strong order.
+func Run(t *testing.T, s solvers.Solver) {
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
+			for _, fault := range c.run(s) {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
+// Faults returns what every check finds wrong with s, by the name of the check. A solver without faults has none.
+func Faults(s solvers.Solver) map[string][]string {
+	found := map[string][]string{}
+	for _, c := range checks {
+		if faults := c.run(s); len(faults) > 0 {
+			found[c.name] = faults
+		}
+	}
+	return found
+}
+
+// checks, each of which returns what is wrong. A check does not repeat what another finds.
+var checks = []struct {
+	name string
+	run  func(solvers.Solver) []string
+}{
+	{"info", checkInfo},
+	{"nfe", checkNFE},
+	{"allocs", checkAllocs},
+	{"contract", checkContract},
+	{"alias", checkAlias},
+	{"restart", checkRestart},
+	{"retry", checkRetry},
+	{"split", checkSplit},
+	{"seed", checkSeed},
+	{"errors", checkErrors},
+	{"ode", checkODE},
+	{"weak", checkWeak},
+	{"strong", checkStrong},
+}
+
+const rows, dim = 23, 2
+
+// planar is a problem with correlated coordinates, a nonlinear score and more rows than
+// workers.
+func planar() solvers.Problem {
+	s := sde.VP{}
+	m, err := scoremodel.NewMixture(s,
+		scoremodel.Component{Weight: 0.5, Mean: []float64{-1, 0.5}, Variances: []float64{0.2, 0.1}},
+		scoremodel.Component{Weight: 0.5, Mean: []float64{1, 0}, Variance: 0.15})
+	if err != nil {
+		panic(err) // the data are constants
+	}
+	return solvers.Problem{Schedule: s, Model: m, Dim: dim, Noise: sde.Fresh{Seed: 7}}
+}
+
+func state() []float64 { return solvers.Prior(sde.VP{}, 1, rows, dim) }
+
+// grid is not uniform in any variable, so that no coincidence of steps hides a fault.
+func grid() []float64 { return []float64{1, 0.93, 0.8, 0.72, 0.55, 0.41, 0.37, 0.2, 0.09, 0.03, 0.001} }
+
+var nameRE = regexp.MustCompile(`^[a-z][a-z0-9+]*$`)
+
+func checkInfo(s solvers.Solver) (faults []string) {
+	i := s.Info()
+	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	if !nameRE.MatchString(i.Name) {
+		add("the name %q does not match %v", i.Name, nameRE)
+	}
+	if i != s.Info() {
+		add("Info changes from call to call")
+	}
+	if i.About == "" || i.Ref == "" {
+		add("About or Ref is empty")
+	}
+	if i.NFE < 1 || i.StartNFE < 0 || i.Memory < 0 {
+		add("NFE %d, StartNFE %d, Memory %d: want at least 1, 0, 0", i.NFE, i.StartNFE, i.Memory)
+	}
+	if i.Order == 0 && i.WeakOrder == 0 {
+		add("no order is claimed")
+	}
+	if i.Stochastic && i.Order != 0 || !i.Stochastic && (i.WeakOrder != 0 || i.StrongOrder != 0) {
+		add("Stochastic is %t with order %d, weak order %v, strong order %v", i.Stochastic, i.Order, i.WeakOrder, i.StrongOrder)
+	}
+	p := planar()
+	st, err := s.Start(p, rows*dim)
+	if err != nil {
+		add("Start fails: %v", err)
+		return faults
+	}
+	if _, ok := st.(ode.Estimator); ok != i.Adaptive {
+		add("Adaptive is %t and the stepper being an Estimator is %t", i.Adaptive, ok)
+	}
+	p.Noise = nil
+	if _, err := s.Start(p, rows*dim); errors.Is(err, solvers.ErrNeedsNoise) != i.Stochastic {
+		add("Stochastic is %t and Start without noise returns %v", i.Stochastic, err)
+	}
+	return faults
+}
+
+func checkNFE(s solvers.Solver) (faults []string) {
+	for _, n := range []int{1, 2, 3, 12} {
+		times, err := solvers.LambdaGrid{}.Times(sde.VP{}, n)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		res, err := solvers.Sample(context.Background(), s, planar(), state(), &solvers.Settings{Grid: times})
+		if err != nil {
+			faults = append(faults, err.Error())
+		} else if want := s.Info().Evaluations(n); res.NFE != want {
+			faults = append(faults, fmt.Sprintf("%d steps take %d evaluations, want %d", n, res.NFE, want))
+		}
+	}
+	return faults
+}
+
+// linear is a model without workspace, for counting allocations.
+func linear() scoremodel.Model {
+	return scoremodel.Func(scoremodel.Epsilon, func(dst, x []float64, t float64) error {
+		for i, v := range x {
+			dst[i] = 0.5 * v
+		}
+		return nil
+	})
+}
+
+func checkAllocs(s solvers.Solver) []string {
+	p := planar()
+	p.Model = linear()
+	st, err := s.Start(p, rows*dim)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	x := state()
+	at := ode.Span{From: 1}
+	var failed error
+	n := testing.AllocsPerRun(50, func() {
+		at.To = at.From - 0.01
+		if err := st.Step(x, x, at); err != nil && failed == nil {
+			failed = err
+		}
+		at.From = at.To
+		at.Index++
+	})
+	if failed != nil {
+		return []string{failed.Error()}
+	}
+	if n != 0 {
+		return []string{fmt.Sprintf("a step allocates %v times", n)}
+	}
+	return nil
+}
+
+// checkContract runs the solver on a model that spoils dst before it predicts, so that
+// nothing stale is read, and that looks at what it is given.
+func checkContract(s solvers.Solver) (faults []string) {
+	add := func(format string, args ...any) {
+		if len(faults) < 5 {
+			faults = append(faults, fmt.Sprintf(format, args...))
+		}
+	}
+	p := planar()
+	exact := p.Model
+	var at ode.Span
+	p.Model = scoremodel.Func(exact.Kind(), func(dst, x []float64, t float64) error {
+		if len(x) != rows*dim || len(dst) != rows*dim {
+			add("the model is given %d elements and %d for the prediction, want %d", len(x), len(dst), rows*dim)
+		}
+		if &x[0] == &dst[0] {
+			add("the model is asked to predict in place")
+		}
+		if !(t <= at.From && t >= at.To) {
+			add("step %d from %v to %v evaluates the model at %v", at.Index, at.From, at.To, t)
+		}
+		for i := range dst {
+			dst[i] = math.NaN()
+		}
+		return exact.Predict(dst, x, t)
+	})
+	st, err := s.Start(p, rows*dim)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	x := state()
+	for at = range ode.Spans(grid()) {
+		src, dst := slices.Clone(x), make([]float64, len(x))
+		for i := range dst {
+			dst[i] = math.NaN()
+		}
+		if err := st.Step(dst, x, at); err != nil {
+			return append(faults, err.Error())
+		}
+		if !slices.Equal(src, x) {
+			add("step %d modifies src", at.Index)
+		}
+		for _, v := range dst {
+			if math.IsNaN(v) {
+				add("step %d leaves part of dst unwritten, or reads what nobody wrote", at.Index)
+				break
+			}
+		}
+		x = dst
+	}
+	return faults
+}
+
+// walk takes the steps of a grid out of place.
+func walk(st ode.Stepper, x, times []float64) ([]float64, error) {
+	for at := range ode.Spans(times) {
+		dst := make([]float64, len(x))
+		if err := st.Step(dst, x, at); err != nil {
+			return x, err
+		}
+		x = dst
+	}
+	return x, nil
+}
+
+func begin(s solvers.Solver) (ode.Stepper, []float64, error) {
+	st, err := s.Start(planar(), rows*dim)
+	return st, state(), err
+}
+
+func checkAlias(s solvers.Solver) []string {
+	st, x, err := begin(s)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	want, err := walk(st, x, grid())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if st, x, err = begin(s); err != nil {
+		return []string{err.Error()}
+	}
+	for at := range ode.Spans(grid()) {
+		if err := st.Step(x, x, at); err != nil {
+			return []string{err.Error()}
+		}
+	}
+	if !slices.Equal(x, want) {
+		return []string{"steps in place and out of place differ"}
+	}
+	return nil
+}
+
+// checkRestart runs a trajectory, then a second one on the same stepper. The noise goes
+// on, so for a stochastic solver the second run is compared with one whose noise is as far along.
+func checkRestart(s solvers.Solver) []string {
+	run := func(first []float64) ([]float64, error) {
+		p := planar()
+		if s.Info().Stochastic {
+			p.Noise = repeating{}
+		}
+		st, err := s.Start(p, rows*dim)
+		if err != nil {
+			return nil, err
+		}
+		if first != nil {
+			if _, err := walk(st, solvers.Prior(sde.VP{}, 2, rows, dim), first); err != nil {
+				return nil, err
+			}
+		}
+		return walk(st, state(), grid())
+	}
+	want, err := run(nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	got, err := run(grid()[:4])
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if !slices.Equal(got, want) {
+		return []string{"a fresh Span does not forget the trajectory before it"}
+	}
+	return nil
+}
+
+// repeating is noise whose draw over an interval depends on the interval alone.
+type repeating struct{}
+
+func (repeating) Path(int, int, int) sde.Brownian { return repeating{} }
+
+func (repeating) Increment(dst []float64, from, to float64) error {
+	for i := range dst {
+		dst[i] = math.Sqrt(math.Abs(to-from)) * math.Sin(float64(i)+100*from+37*to)
+	}
+	return nil
+}
+
+func checkRetry(s solvers.Solver) []string {
+	if s.Info().Stochastic {
+		return nil // adaptive steps with fresh noise are refused
+	}
+	st, x, err := begin(s)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	want, err := walk(st, x, grid())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if st, x, err = begin(s); err != nil {
+		return []string{err.Error()}
+	}
+	lost := make([]float64, len(x))
+	for at := range ode.Spans(grid()) {
+		far := at
+		far.To = at.To / 2
+		for range 2 { // two rejected proposals
+			if err := st.Step(lost, x, far); err != nil {
+				return []string{err.Error()}
+			}
+			if e, ok := st.(ode.Estimator); ok {
+				if _, err := e.LocalError(lost); err != nil {
+					return []string{err.Error()}
+				}
+			}
+			far.To = at.To + 0.1*at.H()
+			if far.To < grid()[len(grid())-1] {
+				far.To = at.To
+			}
+			far.Retry, at.Retry = true, true
+		}
+		if err := st.Step(x, x, at); err != nil {
+			return []string{err.Error()}
+		}
+	}
+	if !slices.Equal(x, want) {
+		return []string{"a rejected proposal changes the result"}
+	}
+	return nil
+}
+
+func checkSplit(s solvers.Solver) (faults []string) {
+	var want []float64
+	for _, workers := range []int{1, 2, 7} {
+		x := state()
+		if _, err := solvers.Sample(context.Background(), s, planar(), x, &solvers.Settings{Grid: grid(), Workers: workers}); err != nil {
+			return []string{err.Error()}
+		}
+		if want == nil {
+			want = x
+		} else if !slices.Equal(x, want) {
+			faults = append(faults, fmt.Sprintf("the result depends on the number of workers: 1 and %d differ", workers))
+		}
+	}
+	x := state()
+	for _, part := range [][2]int{{0, 5}, {5, 6}, {6, rows}} {
+		p := planar()
+		p.Row = part[0]
+		if _, err := solvers.Sample(context.Background(), s, p, x[part[0]*dim:part[1]*dim], &solvers.Settings{Grid: grid()}); err != nil {
+			return []string{err.Error()}
+		}
+	}
+	if !slices.Equal(x, want) {
+		faults = append(faults, "the result depends on how the batch is cut")
+	}
+	return faults
+}
+
+func checkSeed(s solvers.Solver) (faults []string) {
+	sample := func(seed uint64) ([]float64, error) {
+		p, x := planar(), state()
+		p.Noise = sde.Fresh{Seed: seed}
+		_, err := solvers.Sample(context.Background(), s, p, x, &solvers.Settings{Grid: grid()})
+		return x, err
+	}
+	var results [3][]float64
+	for i, seed := range []uint64{7, 7, 8} {
+		var err error
+		if results[i], err = sample(seed); err != nil {
+			return []string{err.Error()}
+		}
+	}
+	if !slices.Equal(results[0], results[1]) {
+		faults = append(faults, "the same seed gives different samples")
+	}
+	if differ := !slices.Equal(results[0], results[2]); differ != s.Info().Stochastic {
+		faults = append(faults, fmt.Sprintf("Stochastic is %t and that samples differ by seed is %t", s.Info().Stochastic, differ))
+	}
+	return faults
+}
+
+// checkErrors lets the model fail at every evaluation in turn.
+func checkErrors(s solvers.Solver) (faults []string) {
+	boom := errors.New("boom")
+	for fail := range s.Info().Evaluations(len(grid()) - 1) {
+		p := planar()
+		exact, calls := p.Model, 0
+		p.Model = scoremodel.Func(exact.Kind(), func(dst, x []float64, t float64) error {
+			if calls++; calls > fail {
+				return boom
+			}
+			return exact.Predict(dst, x, t)
+		})
+		x := state()
+		_, err := solvers.Sample(context.Background(), s, p, x, &solvers.Settings{Grid: grid()})
+		if !errors.Is(err, boom) {
+			faults = append(faults, fmt.Sprintf("the model fails at evaluation %d and the run returns %v", fail, err))
+		}
+	}
+	return faults
+}
+
+func checkODE(s solvers.Solver) (faults []string) {
+	order := s.Info().Order
+	if order == 0 {
+		return nil
+	}
+	for _, f := range []Flow{GaussianFlow(), MixtureFlow()} {
+		l, err := ODE(context.Background(), s, f, solvers.LambdaGrid{}, Steps())
+		if err != nil {
+			faults = append(faults, err.Error())
+		} else if !l.Certifies(float64(order)) {
+			faults = append(faults, l.describe(f.Name, float64(order)))
+		}
+	}
+	return faults
+}
+
+func checkWeak(s solvers.Solver) []string {
+	return checkTraced(s, s.Info().WeakOrder, "weak", Weak)
+}
+
+func checkStrong(s solvers.Solver) []string {
+	return checkTraced(s, s.Info().StrongOrder, "strong", Strong)
+}
+
+func checkTraced(s solvers.Solver, claimed float64, what string,
+	measure func(context.Context, solvers.Solver, sde.Schedule, solvers.Normal, solvers.Grid, []int) (Ladder, error)) []string {
+	if claimed == 0 {
+		return nil
+	}
+	l, err := measure(context.Background(), s, sde.VP{}, gaussianData, solvers.LambdaGrid{}, Steps())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if !l.Certifies(claimed) {
+		return []string{l.describe(what, claimed)}
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+package solvers
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
+)
+
+// Coefficients is the coefficient table of a solver on a grid. Every explicit sampler is a
+// linear combination of its initial state, the model's outputs and the noise; the table holds
+// the coefficients, of the input of each evaluation and of the result. Two
+// solvers with the same table give the same samples for every model.
+type Coefficients struct {
+	Solver      string
+	Grid        []float64
+	Evaluations []Evaluation
+	Result      Row
+	Draws       []Draw // what the noise columns are
+
+	schedule sde.Schedule
+}
+
+// An Evaluation is one call of the model: when, and at what state.
+type Evaluation struct {
+	Time  float64
+	Input Row
+}
+
+// A Row is a linear combination: of the initial state, of the model's outputs so far, as
+// noise predictions and in the order of the evaluations, and of the standard normal draws
+// so far. Columns that are not there are zero.
+type Row struct {
+	State   float64
+	Outputs []float64
+	Noises  []float64
+}
+
+// Largest returns the largest absolute value of the row.
+func (r Row) Largest() float64 {
+	top := math.Abs(r.State)
+	for _, list := range [...][]float64{r.Outputs, r.Noises} {
+		for _, v := range list {
+			top = math.Max(top, math.Abs(v))
+		}
+	}
+	return top
+}
+
+// A Draw is the elementary interval of Brownian motion behind one noise column: the
+// standard normal (W(To) - W(From))/√|To - From|. The intervals of a run that does not turn round are disjoint.
+type Draw struct {
+	From, To float64
+}
+
+// Trace computes the coefficient table of s on grid by running it: on a state whose
+// elements are the coordinates of a basis, the initial state and every output of the model being one
+// basis vector each. So it works for any Solver, the user's own too.
+//
+// A method may ask for the Brownian increment over [s, r] and then over [s, t]. They
+// come from one path: a dry run records the end points, and each interval between neighbouring
+// points has a basis vector of its own.
+//
+// The run is repeated with the basis vectors scaled at random. ErrNotLinear means that the
+// coefficients then differ, as they do for a method that clips, normalizes or chooses its steps.
+func Trace(s Solver, schedule sde.Schedule, grid []float64) (*Coefficients, error) {
+	fail := func(err error) (*Coefficients, error) {
+		return nil, fmt.Errorf("solvers: trace of %s: %w", Name(s), err)
+	}
+	if err := CheckGrid(schedule, grid); err != nil {
+		return fail(err)
+	}
+	tr := &tracer{solver: s, schedule: schedule, grid: grid}
+	if err := tr.survey(); err != nil {
+		return fail(err)
+	}
+	ones := make([]float64, tr.columns())
+	scales := make([]float64, tr.columns())
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range scales {
+		ones[i] = 1
+		// Far from 1, so that a threshold that spares the unit vectors is met.
+		scales[i] = math.Exp2(10 * (rng.Float64() - 0.5))
+		if rng.IntN(2) == 0 {
+			scales[i] = -scales[i]
+		}
+	}
+	table, err := tr.run(ones)
+	if err != nil {
+		return fail(err)
+	}
+	check, err := tr.run(scales)
+	if err != nil {
+		return fail(err)
+	}
+	// Rounding is of the order of 1e-16 times the number of steps; a nonlinearity is not.
+	const tolerance = 1e-9
+	if d, err := Distance(table, check); err != nil || !(d <= tolerance) {
+		return fail(ErrNotLinear)
+	}
+	return table, nil
+}
+
+// tracer runs a solver on the basis: column 0 is the initial state, then come the
+// evaluations, then the elementary draws.
+type tracer struct {
+	solver      Solver
+	schedule    sde.Schedule
+	grid        []float64
+	evaluations int
+	draws       []Draw
+	pieces      [][]int // the draws of each request for an increment, in order
+	requests    []request
+}
+
+// request is an increment that the solver asked for. A path that turns round begins
+// a new epoch of independent noise, as sde.Fresh does.
+type request struct {
+	from, to float64
+	epoch    int
+}
+
+func (tr *tracer) columns() int { return 1 + tr.evaluations + len(tr.draws) }
+
+// survey counts the evaluations, and cuts the increments that the solver asks for into
+// elementary intervals.
+func (tr *tracer) survey() error {
+	zero := scoremodel.Func(scoremodel.Epsilon, func(dst, _ []float64, _ float64) error {
+		tr.evaluations++
+		clear(dst)
+		return nil
+	})
+	if err := tr.walk(zero, recorder{tr}, []float64{0}); err != nil {
+		return err
+	}
+	points := map[int][]float64{}
+	for _, r := range tr.requests {
+		points[r.epoch] = append(points[r.epoch], r.from, r.to)
+	}
+	for epoch, list := range points {
+		slices.Sort(list)
+		points[epoch] = slices.Compact(list)
+	}
+	known := map[request]int{}
+	for _, r := range tr.requests {
+		list := points[r.epoch]
+		lo, _ := slices.BinarySearch(list, math.Min(r.from, r.to))
+		hi, _ := slices.BinarySearch(list, math.Max(r.from, r.to))
+		var pieces []int
+		for i := lo; i < hi; i++ {
+			d := Draw{list[i], list[i+1]}
+			if r.from > r.to {
+				d = Draw{list[i+1], list[i]}
+			}
+			key := request{d.From, d.To, r.epoch}
+			if _, ok := known[key]; !ok {
+				known[key] = len(tr.draws)
+				tr.draws = append(tr.draws, d)
+			}
+			pieces = append(pieces, known[key])
+		}
+		tr.pieces = append(tr.pieces, pieces)
+	}
+	return nil
+}
+
+// walk runs the solver over the grid.
+func (tr *tracer) walk(m scoremodel.Model, noise sde.Noise, x []float64) error {
+	p := Problem{Schedule: tr.schedule, Model: m, Dim: len(x), Noise: noise}
+	st, err := tr.solver.Start(p, len(x))
+	if err != nil {
+		return err
+	}
+	_, err = ode.Integrate(context.Background(), st, x, tr.grid, nil)
+	return err
+}
+
+// run takes the coefficients with the basis vectors scaled by scales.
+func (tr *tracer) run(scales []float64) (*Coefficients, error) {
+	c := &Coefficients{Solver: Name(tr.solver), Grid: slices.Clone(tr.grid), Draws: tr.draws, schedule: tr.schedule}
+	noise := &basisNoise{tracer: tr, scales: scales}
+	row := func(x []float64, evaluations int) Row {
+		at := func(from, n int) []float64 {
+			out := make([]float64, n)
+			for i := range out {
+				out[i] = x[from+i] / scales[from+i]
+			}
+			return out
+		}
+		return Row{x[0] / scales[0], at(1, evaluations), at(1+tr.evaluations, noise.seen)}
+	}
+	model := scoremodel.Func(scoremodel.Epsilon, func(dst, x []float64, t float64) error {
+		k := len(c.Evaluations)
+		if k == tr.evaluations {
+			return ErrNotLinear // the number of evaluations depends on the state
+		}
+		c.Evaluations = append(c.Evaluations, Evaluation{t, row(x, k)})
+		clear(dst)
+		dst[1+k] = scales[1+k]
+		return nil
+	})
+	x := make([]float64, tr.columns())
+	x[0] = scales[0]
+	if err := tr.walk(model, noise, x); err != nil {
+		return nil, err
+	}
+	c.Result = row(x, len(c.Evaluations))
+	return c, nil
+}
+
+// recorder is the noise of the survey.
+type recorder struct{ tr *tracer }
+
+func (r recorder) Path(int, int, int) sde.Brownian { return r }
+
+func (r recorder) Increment(dst []float64, from, to float64) error {
+	clear(dst)
+	epoch := 0
+	if n := len(r.tr.requests); n > 0 {
+		last := r.tr.requests[n-1]
+		epoch = last.epoch
+		if (last.to > last.from) != (to > from) {
+			epoch++
+		}
+	}
+	r.tr.requests = append(r.tr.requests, request{from, to, epoch})
+	return nil
+}
+
+// basisNoise answers each request with the basis vectors of its pieces.
+type basisNoise struct {
+	*tracer
+	scales []float64
+	next   int // request
+	seen   int // draws handed out so far
+}
+
+func (b *basisNoise) Path(int, int, int) sde.Brownian { return b }
+
+func (b *basisNoise) Increment(dst []float64, from, to float64) error {
+	if b.next == len(b.requests) || b.requests[b.next].from != from || b.requests[b.next].to != to {
+		return ErrNotLinear // the noise that is asked for depends on the state
+	}
+	clear(dst)
+	for _, j := range b.pieces[b.next] {
+		column := 1 + b.evaluations + j
+		dst[column] = math.Sqrt(math.Abs(b.draws[j].To-b.draws[j].From)) * b.scales[column]
+		b.seen = max(b.seen, j+1)
+	}
+	b.next++
+	return nil
+}
+
+// Distance returns the largest difference between corresponding coefficients of two
+// tables, each relative to the largest coefficient of its row. It returns ErrNotSame unless both evaluate the
+// model equally often and at the same times, within 1e-12 of them, and draw noise over
+// the same intervals.
+func Distance(a, b *Coefficients) (float64, error) {
+	const same = 1e-12
+	if len(a.Evaluations) != len(b.Evaluations) {
+		return 0, fmt.Errorf("%w: %d and %d evaluations", ErrNotSame, len(a.Evaluations), len(b.Evaluations))
+	}
+	if len(a.Draws) != len(b.Draws) {
+		return 0, fmt.Errorf("%w: %d and %d noise draws", ErrNotSame, len(a.Draws), len(b.Draws))
+	}
+	for i, d := range a.Draws {
+		e := b.Draws[i]
+		if !(math.Abs(d.From-e.From) <= same*d.From && math.Abs(d.To-e.To) <= same*math.Abs(d.To)) {
+			return 0, fmt.Errorf("%w: draw %d is over [%v, %v] and [%v, %v]", ErrNotSame, i, d.From, d.To, e.From, e.To)
+		}
+	}
+	worst := a.Result.distance(b.Result)
+	for i, e := range a.Evaluations {
+		f := b.Evaluations[i]
+		if !(math.Abs(e.Time-f.Time) <= same*math.Abs(e.Time)) {
+			return 0, fmt.Errorf("%w: evaluation %d is at %v and %v", ErrNotSame, i, e.Time, f.Time)
+		}
+		worst = max(worst, e.Input.distance(f.Input))
+	}
+	return worst, nil
+}
+
+// distance returns the largest difference, relative to the largest coefficient of either row.
+func (r Row) distance(s Row) float64 {
+	d := math.Abs(r.State - s.State)
+	for _, pair := range [...][2][]float64{{r.Outputs, s.Outputs}, {r.Noises, s.Noises}} {
+		for i := range max(len(pair[0]), len(pair[1])) {
+			d = max(d, math.Abs(column(pair[0], i)-column(pair[1], i)))
+		}
+	}
+	if d == 0 {
+		return 0
+	}
+	return d / max(r.Largest(), s.Largest())
+}
+
+func column(list []float64, i int) float64 {
+	if i < len(list) {
+		return list[i]
+	}
+	return 0
+}
