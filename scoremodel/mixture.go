@@ -106,7 +106,7 @@ func (m *Mixture) Dim() int { return m.dim }
 
 // workspace is what one call of Predict needs for a block of rows.
 type workspace struct {
-	x      []float64 // rows × dim, centered, times α
+	x      []float64 // rows × dim, centered
 	logits []float64 // rows × K, later weights
 	gain   []float64 // K: 1/v of an isotropic component
 	bias   []float64 // K: the part of the logit that does not depend on x
@@ -141,7 +141,7 @@ func (m *Mixture) Predict(dst, x []float64, t float64) error {
 		m.logits(w, x[lo:hi], p)
 		m.softmax(w, (hi-lo)/m.dim)
 		if m.round != nil {
-			m.gatherRound(dst[lo:hi], x[lo:hi], w, p)
+			m.gatherRound(dst[lo:hi], w, p)
 		} else {
 			m.gather(dst[lo:hi], w, p)
 		}
@@ -180,19 +180,18 @@ func (m *Mixture) logits(w *workspace, x []float64, p sde.Point) {
 	// -|x-αm|²/2v = (αx·m - |x|²/2)/v - α²|m|²/2v, and the last term is in the bias.
 	clear(out)
 	for i := range x {
-		w.x[i] = p.Alpha * (x[i] - p.Alpha*m.round.center[i%m.dim])
+		w.x[i] = x[i] - p.Alpha*m.round.center[i%m.dim]
 	}
 	multiply(out, w.x[:len(x)], m.round.meansT, rows, m.dim, k)
 	for i := range rows {
 		half := 0.0
-		for j, v := range x[i*m.dim : (i+1)*m.dim] {
-			d := v - p.Alpha*m.round.center[j]
+		for _, d := range w.x[i*m.dim : (i+1)*m.dim] {
 			half += d * d
 		}
 		half /= 2
 		row := out[i*k : (i+1)*k]
 		for j, dot := range row {
-			row[j] = w.bias[j] + w.gain[j]*(dot-half)
+			row[j] = w.bias[j] + w.gain[j]*(p.Alpha*dot-half)
 		}
 	}
 }
@@ -225,7 +224,7 @@ func (m *Mixture) softmax(w *workspace, rows int) {
 }
 
 // gatherRound adds up the components: ε = σ(x·Σr/v - αΣ(r/v)m).
-func (m *Mixture) gatherRound(dst, x []float64, w *workspace, p sde.Point) {
+func (m *Mixture) gatherRound(dst []float64, w *workspace, p sde.Point) {
 	rows, k := len(dst)/m.dim, len(m.logWeights)
 	clear(dst)
 	weights := w.logits[:rows*k]
@@ -240,8 +239,7 @@ func (m *Mixture) gatherRound(dst, x []float64, w *workspace, p sde.Point) {
 	}
 	multiply(dst, weights, m.round.means, rows, k, m.dim)
 	for i := range dst {
-		d := x[i] - p.Alpha*m.round.center[i%m.dim]
-		dst[i] = p.Sigma * (d*sum[i/m.dim] - p.Alpha*dst[i])
+		dst[i] = p.Sigma * (w.x[i]*sum[i/m.dim] - p.Alpha*dst[i])
 	}
 }
 
