@@ -85,10 +85,10 @@ func shares(k Kind, at sde.Point) (p, q float64) {
 
 // Coefficients returns a and b such that a prediction m of kind from at the point p,
 // together with the state x, becomes the prediction a·x + b·m of kind to. They are not finite where the conversion
-// does not exist, such as from Epsilon at α = 0. It panics if a kind is unknown.
+// does not exist, such as from Epsilon to Data at α = 0. It panics if one of two different kinds is unknown.
 //
 // x = αx₀ + σε and m = p x₀ + q ε are solved for the wanted combination of x₀ and ε. The
-// determinant αq - σp is a sum of terms of one sign for every kind, so no digits are lost.
+// determinant αq - σp is a sum of terms of one sign for every kind, so that dividing by it loses no digits.
 func Coefficients(from, to Kind, p sde.Point) (a, b float64) {
 	switch { // the score is the noise in another unit: that conversion exists even where the state holds no sample
 	case from == to:

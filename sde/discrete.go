@@ -16,6 +16,7 @@ import (
 // A Discrete is immutable and safe for concurrent use.
 type Discrete struct {
 	logAlpha []float64 // at t = i/T, i = 0..T
+	step     []float64 // logAlpha[i+1] - logAlpha[i], without cancellation
 }
 
 // NewDiscrete returns the schedule of the given betas, each in (0, 1), at least two.
@@ -23,20 +24,24 @@ func NewDiscrete(betas []float64) (*Discrete, error) {
 	if len(betas) < 2 {
 		return nil, fmt.Errorf("sde: %d betas, want at least 2", len(betas))
 	}
-	d := &Discrete{logAlpha: make([]float64, len(betas)+1)}
+	d := &Discrete{logAlpha: make([]float64, len(betas)+1), step: make([]float64, len(betas))}
 	// Compensated summation: the table's relative precision does not sink with its length.
 	sum, lost := 0.0, 0.0
 	for i, b := range betas {
 		if !(b > 0 && b < 1) {
 			return nil, fmt.Errorf("sde: beta %d is %v, want a number in (0, 1)", i, b)
 		}
-		y := math.Log1p(-b)/2 - lost
+		d.step[i] = math.Log1p(-b) / 2
+		y := d.step[i] - lost
 		s := sum + y
 		lost = (s - sum) - y
 		sum = s
 		d.logAlpha[i+1] = sum
+		if sum == d.logAlpha[i] {
+			return nil, fmt.Errorf("sde: beta %d is %v, too small to change alpha after those before it", i, b)
+		}
 	}
-	if math.Exp(sum) == 0 {
+	if math.Exp(sum) < smallestNormal {
 		return nil, fmt.Errorf("sde: alpha underflows at the end of %d betas", len(betas))
 	}
 	return d, nil
@@ -85,9 +90,12 @@ func (d *Discrete) At(t float64) Point {
 	n := float64(d.Steps())
 	// The cell (i, i+1] holds t·n, so that a table's time belongs to the cell on its data side.
 	i := min(max(int(math.Ceil(t*n))-1, 0), d.Steps()-1)
+	if i > 0 && t <= float64(i)/n { // t·n was rounded up, past a table's time
+		i--
+	}
 	lo, hi := d.logAlpha[i], d.logAlpha[i+1]
 	w := t*n - float64(i)
-	return vpPoint(t, lo*(1-w)+hi*w, (hi-lo)*n)
+	return vpPoint(t, lo*(1-w)+hi*w, d.step[i]*n)
 }
 
 // Time implements Schedule.

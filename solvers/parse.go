@@ -179,9 +179,9 @@ func set(v reflect.Value, candidate any, setting string) error {
 }
 
 // Unknown returns an error that wraps ErrUnknown and names what was looked for, the
-// nearest of the names that exist, and all of them if they are few.
+// nearest of the names that exist, or all of them if none is near.
 func Unknown(what, name string, names []string) error {
-	nearest, least := "", len(name)/2+2
+	nearest, least := "", max(2, len(name)/3+1)
 	for _, n := range names {
 		if d := editDistance(name, n); d < least {
 			nearest, least = n, d
@@ -190,7 +190,7 @@ func Unknown(what, name string, names []string) error {
 	hint := ""
 	if nearest != "" {
 		hint = fmt.Sprintf(", did you mean %q?", nearest)
-	} else if len(names) <= 12 {
+	} else {
 		hint = ", want one of " + strings.Join(names, ", ")
 	}
 	return &unknownError{fmt.Sprintf("unknown %s %q%s", what, name, hint)}

@@ -61,6 +61,18 @@ var builtin = []struct {
 	{"digits", "the ideal denoiser of 1,797 handwritten digits of 8x8 pixels, bandwidth 0.15, the same VP", digits},
 }
 
+// A Listing names a built-in problem.
+type Listing struct{ Name, About string }
+
+// List returns the built-in problems.
+func List() []Listing {
+	var list []Listing
+	for _, b := range builtin {
+		list = append(list, Listing{b.name, b.about})
+	}
+	return list
+}
+
 // Names returns the names of the built-in problems.
 func Names() []string {
 	var names []string
