@@ -275,7 +275,7 @@ func TestReadErrors(t *testing.T) {
 		{withSchedule(`{"kind": "vplinear", "beta_min": 3, "beta_max": 1, "t_max": 2}`), `schedule: sde: VP with beta from 3 to 1 is negative at TMax 2`},
 		{withSchedule(`{"kind": "vplinear", "beta_max": 1e5}`), `schedule: sde: VP with beta from 0.1 to 100000: alpha underflows at TMax 1`},
 		{withSchedule(`{"kind": "vplinear", "beta_min": 0, "t_min": 1e-200}`), `schedule: at time 1e-200 alpha is 1, sigma 0 and g² NaN, want positive, finite numbers`},
-		{withSchedule(`{"kind": "vpcosine", "beta_min": 1}`), `schedule: unknown field "beta_min", did you mean "t_min"?`},
+		{withSchedule(`{"kind": "vpcosine", "beta_min": 1}`), `schedule: unknown field "beta_min", want one of kind, t_min, t_max`},
 		{withSchedule(`{"kind": "vpcosine", "t_max": 1}`), `schedule.t_max: 1: want a number between 0 and 1`},
 		{withSchedule(`{"kind": "vpcosine", "t_min": 0.5, "t_max": 0.5}`), `schedule: t_min is 0.5 and t_max is 0.5, want t_min below t_max`},
 		{withSchedule(`{"kind": "ddpm", "beta_schedule": "scaledlinear"}`), `schedule.beta_schedule: unknown beta_schedule "scaledlinear", did you mean "scaled_linear"?`},
