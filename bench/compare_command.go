@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/diffsolve/diffsolve/bench/report"
+	"github.com/diffsolve/diffsolve/bench/study"
+)
+
+func newCompare(c *console) *cobra.Command {
+	var problems, list, grids string
+	var plan study.Plan
+	var asJSON, quiet bool
+	cmd := &cobra.Command{
+		Use:   "compare",
+		Short: "error or distance against the number of evaluations",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if plan.Problems, err = problemList("problems", problems); err != nil {
+				return err
+			}
+			if plan.Solvers, err = solverList("solvers", list); err != nil {
+				return err
+			}
+			if plan.Grids, err = gridList("grids", grids); err != nil {
+				return err
+			}
+			if err := allPositive("nfe", plan.NFE); err != nil {
+				return err
+			}
+			if err := positive("rows", plan.Rows); err != nil {
+				return err
+			}
+			progress, finish := c.progress(quiet)
+			rows, warnings, runErr := study.Compare(cmd.Context(), plan, ticker(progress, plan.Runs()))
+			finish()
+			// Finished runs are printed even if the next one failed.
+			if asJSON {
+				err = c.json(emptyNotNull(rows))
+			} else {
+				err = report.Comparisons(c.out, rows, c.style())
+			}
+			for _, w := range warnings {
+				fmt.Fprintf(c.err, "bench: warning: %s\n", w)
+			}
+			if runErr != nil {
+				return runErr
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&problems, "problems", "gaussian", "problems, built-in names or JSON files, separated by commas")
+	cmd.Flags().StringVar(&list, "solvers", "all", "solvers, separated by commas, or all")
+	cmd.Flags().StringVar(&grids, "grids", "quadratic", "grids, separated by commas, or all")
+	cmd.Flags().IntSliceVar(&plan.NFE, "nfe", []int{5, 10, 20, 50}, "budgets of evaluations")
+	cmd.Flags().IntVar(&plan.Rows, "rows", 64, "samples per run")
+	cmd.Flags().Uint64Var(&plan.Seed, "seed", 1, "seed of the initial states and the noise")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as one JSON document")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
+	return cmd
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/bench/report"
+	"github.com/diffsolve/diffsolve/bench/study"
+)
+
+func newEquiv(c *console) *cobra.Command {
+	var grids, problemName string
+	var steps []int
+	var asJSON, quiet bool
+	cmd := &cobra.Command{
+		Use:   "equiv",
+		Short: "equivalences of solvers, proved on coefficients, so for every model at once",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			gs, err := gridList("grid", grids)
+			if err != nil {
+				return err
+			}
+			if err := allPositive("steps", steps); err != nil {
+				return err
+			}
+			p, err := problem.Find(problemName)
+			if err != nil {
+				return flagError("problem", err)
+			}
+			progress, finish := c.progress(quiet)
+			found, err := study.Equivalences(cmd.Context(), p.Schedule, gs, steps, ticker(progress, len(gs)*study.Claims()))
+			finish()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = c.json(emptyNotNull(found))
+			} else {
+				err = report.Equivalences(c.out, found, c.style())
+			}
+			if err != nil {
+				return err
+			}
+			for _, e := range found {
+				if !e.Holds {
+					return fmt.Errorf("%s and %s on %s with %d steps: the claim %q does not hold", e.A, e.B, e.Grid, e.Steps, e.Claim)
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().IntSliceVar(&steps, "steps", []int{10, 50}, "numbers of steps")
+	cmd.Flags().StringVar(&grids, "grid", "all", "grids, separated by commas, or all")
+	cmd.Flags().StringVar(&problemName, "problem", "gaussian", "problem whose schedule is used")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the table as one JSON document")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
+	return cmd
+}

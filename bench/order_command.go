@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/diffsolve/diffsolve/bench/report"
+	"github.com/diffsolve/diffsolve/bench/study"
+)
+
+func newOrder(c *console) *cobra.Command {
+	var list, problems string
+	var asJSON, quiet bool
+	cmd := &cobra.Command{
+		Use:   "order",
+		Short: "certificates: observed against claimed orders",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ss, err := solverList("solvers", list)
+			if err != nil {
+				return err
+			}
+			ps, err := problemList("problem", problems)
+			if err != nil {
+				return err
+			}
+			progress, finish := c.progress(quiet)
+			orders, err := study.Orders(cmd.Context(), ss, ps, ticker(progress, len(ss)*len(ps)))
+			finish()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = c.json(emptyNotNull(orders))
+			} else {
+				err = report.Orders(c.out, orders, c.style())
+			}
+			if err != nil {
+				return err
+			}
+			for _, o := range orders {
+				if !o.Certified {
+					return fmt.Errorf("%s does not have its claimed %s order %g on %s", o.Solver, o.Kind, o.Claimed, o.Problem)
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&list, "solvers", "all", "solvers, separated by commas, or all")
+	cmd.Flags().StringVar(&problems, "problem", "gaussian,mixture1d", "problems, built-in names or JSON files")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the certificates as one JSON document")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
+	return cmd
+}
+
+// emptyNotNull lets an empty list be [] in JSON.
+func emptyNotNull[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

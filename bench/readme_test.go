@@ -1,0 +1,105 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+var update = flag.Bool("update", false, "rewrite the generated parts of the README")
+
+const readme = "../README.md"
+
+// TestREADME checks that the README's example is the tested one and that its table of
+// solvers is the catalogue's; with -update it makes them so.
+func TestREADME(t *testing.T) {
+	data, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(data)
+	want = replace(t, want, "example", "```go\n"+exampleBody(t, "../solvers/example_test.go", "ExampleSample")+"```\n")
+	want = replace(t, want, "catalogue", solverTable())
+	if *update {
+		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, string(data)); diff != "" {
+		t.Errorf("the README is not up to date, run go test ./bench -run README -update (-want +got):\n%s", diff)
+	}
+}
+
+// replace puts text between the markers of a part.
+func replace(t *testing.T, page, part, text string) string {
+	t.Helper()
+	begin, end := "<!-- "+part+":begin -->\n", "<!-- "+part+":end -->"
+	before, rest, ok := strings.Cut(page, begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("the README has no part %q between markers", part)
+	}
+	return before + begin + text + end + after
+}
+
+// exampleBody returns the statements of a function, without indentation and without the
+// comment that holds its output.
+func exampleBody(t *testing.T, file, function string) string {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := token.NewFileSet()
+	parsed, err := parser.ParseFile(set, file, source, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range parsed.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Name.Name != function {
+			continue
+		}
+		body := string(source[set.Position(f.Body.Lbrace).Offset+1 : set.Position(f.Body.Rbrace).Offset])
+		var out strings.Builder
+		for line := range strings.Lines(strings.Trim(body, "\n")) {
+			out.WriteString(strings.TrimPrefix(strings.TrimRight(line, "\n"), "\t") + "\n")
+		}
+		return strings.TrimRight(out.String(), "\n") + "\n"
+	}
+	t.Fatalf("%s has no function %s", file, function)
+	return ""
+}
+
+// solverTable is the README's table of solvers.
+func solverTable() string {
+	var b strings.Builder
+	b.WriteString("| solver | order | NFE | prediction | what it is | parameters | reference |\n|---|---|---|---|---|---|---|\n")
+	for _, s := range solvers.Catalog() {
+		i := s.Info()
+		order := fmt.Sprint(i.Order)
+		if i.Stochastic {
+			order = fmt.Sprintf("%g weak, %g strong", i.WeakOrder, i.StrongOrder)
+		}
+		nfe := fmt.Sprint(i.NFE)
+		if i.StartNFE > 0 {
+			nfe += fmt.Sprintf(" (+%d at the start)", i.StartNFE)
+		}
+		var parameters []string
+		for _, p := range solvers.Parameters(s) {
+			parameters = append(parameters, "`"+p.Name+"="+p.Default+"`")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %v | %s | %s | %s |\n", i.Name, order, nfe, i.Kind, i.About, strings.Join(parameters, " "), i.Ref)
+	}
+	return b.String()
+}

@@ -1,0 +1,19 @@
+// Package report shows what a study found: as a page, as pictures, as data for programs and as tables for a terminal.
+//
+//	files, err := report.Write("report", results)
+//
+// writes
+//
+//	index.html        everything, in one file that needs no other
+//	results.json      study.Results
+//	results.csv       a line for each study.Comparison
+//	error-nfe.png     error against model evaluations
+//	orders.png        error against steps
+//	coefficients.png  coefficient tables and how far they are apart
+//	digits.png        samples
+//
+// [Text], [Equivalences], [Orders] and [Comparisons] print the tables of the page; [JSON] and [CSV] write the data.
+//
+// The package computes no results. What it says is taken from the data, and "all" is said only of all. What is missing is
+// left out, and what is not a number is shown as such and never the best.
+package report

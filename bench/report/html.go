@@ -1,0 +1,224 @@
+package report
+
+import (
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/diffsolve/diffsolve/bench/study"
+)
+
+//go:embed report.html.tmpl
+var pageText string
+
+var page = template.Must(template.New("report").Funcs(template.FuncMap{
+	"join": strings.Join,
+}).Parse(pageText))
+
+// A view is the results as they are shown.
+type view struct {
+	results      *study.Results
+	contests     []*contest
+	main         *figure // of the contest that the README shows
+	orders       *figure
+	coefficients *figure
+	albums       []*album
+}
+
+func newView(r *study.Results) *view {
+	v := &view{
+		results: r, contests: contests(r.Comparisons), orders: orderFigure(r.Orders),
+		coefficients: coefficientFigure(r.Tables), albums: albums(r.Samples),
+	}
+	if t := v.headline(); t != nil {
+		v.main = t.figure()
+	}
+	return v
+}
+
+// headline returns the contest that matters most: by the first metric there is, on the problem that has
+// pictures or else on the last, for studies go from the simple to the real.
+func (v *view) headline() *contest {
+	var last *contest
+	for _, t := range v.contests {
+		if a := v.album(); a != nil && t.problem == a.problem {
+			return t
+		}
+		if last == nil || t.problem != last.problem && t.name == last.name {
+			last = t
+		}
+	}
+	return last
+}
+
+// album returns the samples that the README shows, or nil.
+func (v *view) album() *album {
+	if len(v.albums) == 0 {
+		return nil
+	}
+	return v.albums[0]
+}
+
+// html writes the page.
+func (v *view) html(w io.Writer) error { return page.Execute(w, v.page()) }
+
+// pageData is what the template shows.
+type pageData struct {
+	Light, Dark       template.CSS
+	Seconds           string
+	Solvers, Problems []string
+	Equivalences      summary
+	EquivalenceTables []*table
+	Orders            summary
+	OrderTables       []*table
+	OrderFigure       *pageFigure
+	OrderKinds        []string
+	Leaders           []string
+	Headline          string
+	Contests          []pageContest
+	Coefficients      *pageFigure
+	Albums            []pageAlbum
+	Warnings          []string
+}
+
+type pageContest struct {
+	ID, Title string
+	Figure    *pageFigure
+	Table     *table
+}
+
+type pageFigure struct {
+	Alt    string
+	Groups []struct {
+		Heading string
+		Panels  []template.HTML
+	}
+}
+
+type pageAlbum struct {
+	Problem   string
+	Budgets   []int
+	Reference *pageStrip
+	Rows      []struct {
+		Solver string
+		Strips []*pageStrip // nil where there is none
+	}
+}
+
+type pageStrip struct {
+	URI           template.URL
+	Width, Height int
+	Alt, Note     string
+}
+
+func (v *view) page() pageData {
+	r := v.results
+	d := pageData{
+		Light: template.CSS(light.css()), Dark: template.CSS(dark.css()),
+		Equivalences: equivalenceSummary(r.Equivalences), Orders: orderSummary(r.Orders), OrderTables: orderTables(r.Orders),
+		OrderFigure: v.orders.page(), Coefficients: v.coefficients.page(), Warnings: r.Warnings,
+	}
+	if r.Seconds > 0 {
+		d.Seconds = compact(r.Seconds)
+	}
+	solver, problem := collector(&d.Solvers), collector(&d.Problems)
+	for _, o := range r.Orders {
+		solver(o.Solver)
+		problem(o.Problem)
+	}
+	for _, c := range r.Comparisons {
+		solver(c.Solver)
+		problem(c.Problem)
+	}
+	for _, t := range []*table{identities(r.Equivalences), convergences(r.Equivalences)} {
+		if t != nil {
+			d.EquivalenceTables = append(d.EquivalenceTables, t)
+		}
+	}
+	kind := collector(&d.OrderKinds)
+	for _, o := range r.Orders {
+		if what, ok := kinds[o.Kind]; ok {
+			kind(o.Kind + ": " + what)
+		}
+	}
+	if t := v.headline(); t != nil {
+		d.Headline, d.Leaders = t.name+" on "+t.problem, t.leaders()
+	}
+	for i, t := range v.contests {
+		d.Contests = append(d.Contests, pageContest{
+			ID: fmt.Sprintf("error-%d", i+1), Title: t.title(), Figure: t.figure().page(), Table: t.table(),
+		})
+	}
+	for _, a := range v.albums {
+		d.Albums = append(d.Albums, a.page())
+	}
+	return d
+}
+
+// collector returns what adds to a list the strings that are not in it.
+func collector(list *[]string) func(string) {
+	return func(s string) {
+		if !slices.Contains(*list, s) {
+			*list = append(*list, s)
+		}
+	}
+}
+
+func (f *figure) page() *pageFigure {
+	if f == nil {
+		return nil
+	}
+	out := &pageFigure{Alt: f.alt}
+	for _, g := range f.groups {
+		var panels []template.HTML
+		for _, p := range g.panels {
+			panels = append(panels, f.svg(p))
+		}
+		out.Groups = append(out.Groups, struct {
+			Heading string
+			Panels  []template.HTML
+		}{g.heading, panels})
+	}
+	return out
+}
+
+func (a *album) page() pageAlbum {
+	out := pageAlbum{Problem: a.problem, Budgets: a.budgets}
+	if a.reference != nil {
+		out.Reference = pageStripOf(*a.reference)
+	}
+	for _, name := range a.solvers {
+		var strips []*pageStrip
+		for _, b := range a.budgets {
+			if s, ok := a.by[b][name]; ok {
+				strips = append(strips, pageStripOf(s))
+			} else {
+				strips = append(strips, nil)
+			}
+		}
+		out.Rows = append(out.Rows, struct {
+			Solver string
+			Strips []*pageStrip
+		}{name, strips})
+	}
+	return out
+}
+
+// pageStripOf prepares pictures to be shown at a whole multiple of their size, so that pixels stay square.
+func pageStripOf(s study.Samples) *pageStrip {
+	b, size := strip(s)
+	zoom := max(1, 32/s.Side)
+	p := &pageStrip{
+		URI:   template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(b)),
+		Width: size.X * zoom, Height: size.Y * zoom,
+		Alt: fmt.Sprintf("%d samples by %s, %d evaluations", count(s), s.Solver, s.NFE),
+	}
+	if s.Budget > 0 && s.NFE != s.Budget {
+		p.Note = fmt.Sprintf("%d evaluations made", s.NFE)
+	}
+	return p
+}

@@ -1,0 +1,259 @@
+package report
+
+import (
+	"image/color"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+func TestFamilyOf(t *testing.T) {
+	want := map[string]string{
+		"euler": "Runge–Kutta in time t", "dp5": "Runge–Kutta in time t", "rk4kappa": "Runge–Kutta in κ = σ/α", "heunlambda": "Runge–Kutta in λ = log(α/σ)",
+		"ddim": "Exponential, single-step", "ddim:eta=0.5": "Stochastic", "dpm2": "Exponential, single-step", "dpm++3s": "Exponential, single-step",
+		"dpm++2m": "Exponential, multistep", "dpm++2m:variant=heun": "Exponential, multistep", "expadams3": "Exponential, multistep",
+		"ddpm": "Stochastic", "eulermaruyama": "Stochastic", "tomorrows": "Other", "": "Other",
+	}
+	got := map[string]string{}
+	for name := range want {
+		got[name] = families[familyOf(name)].title
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("familyOf (-want +got):\n%s", diff)
+	}
+}
+
+// luminance and contrast are those of WCAG 2.
+func luminance(c color.RGBA) float64 {
+	linear := func(v uint8) float64 {
+		u := float64(v) / 255
+		if u <= 0.04045 {
+			return u / 12.92
+		}
+		return math.Pow((u+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(c.R) + 0.7152*linear(c.G) + 0.0722*linear(c.B)
+}
+
+func contrast(a, b color.RGBA) float64 {
+	x, y := luminance(a)+0.05, luminance(b)+0.05
+	return max(x, y) / min(x, y)
+}
+
+// Text in any hue must reach the contrast of WCAG AA, 4.5, on paper and on the veil.
+func TestContrast(t *testing.T) {
+	for name, th := range map[string]*theme{"light": light, "dark": dark} {
+		hues := []hue{ink, muted, alarm, fine}
+		for p := range hue(orders + 1) {
+			hues = append(hues, order0+p)
+		}
+		for _, h := range hues {
+			for _, ground := range []hue{paper, veil} {
+				if got := contrast(th[h], th[ground]); got < 4.5 {
+					t.Errorf("%s: contrast(%s, %s) = %.2f, want at least 4.5", name, h.name(), ground.name(), got)
+				}
+			}
+		}
+	}
+}
+
+// An SVG is put into hues by its colours, so no two hues may share one.
+func TestLightHuesDiffer(t *testing.T) {
+	seen := map[string]hue{}
+	for h := range hues {
+		c := code(light[h])
+		if other, ok := seen[c]; ok || c == "#000000" {
+			t.Errorf("hue %s has the colour %s, as has %s", h.name(), c, other.name())
+		}
+		seen[c] = h
+	}
+}
+
+// Scales must be read by their lightness alone.
+func TestScalesAreMonotone(t *testing.T) {
+	for _, first := range []hue{heat, shift} {
+		for i := hue(1); i < levels; i++ {
+			if a, b := luminance(light[first+i-1]), luminance(light[first+i]); !(a > b) {
+				t.Errorf("light %s is not darker than the one before", (first + i).name())
+			}
+			if a, b := luminance(dark[first+i-1]), luminance(dark[first+i]); !(a < b) {
+				t.Errorf("dark %s is not lighter than the one before", (first + i).name())
+			}
+		}
+	}
+}
+
+func TestSpread(t *testing.T) {
+	for _, test := range []struct {
+		want        []float64
+		gap, lo, hi float64
+		spread      []float64
+	}{
+		{nil, 1, 0, 10, nil},
+		{[]float64{1, 5}, 1, 0, 10, []float64{1, 5}},
+		{[]float64{5, 5}, 2, 0, 10, []float64{4, 6}},
+		{[]float64{5, 5, 6}, 2, 0, 10, []float64{10.0 / 3, 16.0 / 3, 22.0 / 3}},
+		{[]float64{0, 0}, 2, 0, 10, []float64{0, 2}},
+		{[]float64{10, 10, 10}, 2, 0, 10, []float64{6, 8, 10}},
+		{[]float64{1, 1, 1}, 2, 0, 3, []float64{0, 2, 4}}, // no room: apart all the same
+	} {
+		got := spread(test.want, test.gap, test.lo, test.hi)
+		if diff := cmp.Diff(test.spread, got, cmpopts.EquateApprox(0, 1e-12), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("spread(%v, %v, %v, %v) (-want +got):\n%s", test.want, test.gap, test.lo, test.hi, diff)
+		}
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 1000 {
+		want := make([]float64, rng.IntN(12))
+		for i := range want {
+			want[i] = 200 * rng.Float64()
+		}
+		slices.Sort(want)
+		got := spread(want, 11, 0, 200)
+		for i, y := range got {
+			if y < 0 || y > 200+1e-9 || i > 0 && y-got[i-1] < 11-1e-9 {
+				t.Fatalf("spread(%v, 11, 0, 200) = %v", want, got)
+			}
+		}
+	}
+}
+
+func TestMerged(t *testing.T) {
+	a, b := []point{{5, 0.2}, {10, 0.1}}, []point{{5, 0.2 + 1e-16}, {10, 0.1}}
+	got := merged([]curve{
+		{name: "ddim", order: 1, points: a}, {name: "dpm2", order: 2, points: a}, {name: "dpm1", order: 1, points: b},
+		{name: "short", order: 1, points: a[:1]}, {name: "bad", order: 1, alarm: true, points: a},
+	})
+	var names []string
+	for _, c := range got {
+		names = append(names, c.name)
+	}
+	if diff := cmp.Diff([]string{"ddim = dpm1", "dpm2", "short", "bad"}, names); diff != "" {
+		t.Errorf("merged: names (-want +got):\n%s", diff)
+	}
+}
+
+// No solver is below the envelope, and every point of it is some solver's.
+func TestEnvelope(t *testing.T) {
+	for _, c := range contests(fixture(t).Comparisons) {
+		best := c.envelope()
+		var all []point
+		for _, r := range c.rows {
+			all = append(all, r.points()...)
+		}
+		for i, p := range best {
+			if i > 0 && !(p.x > best[i-1].x && p.y < best[i-1].y) {
+				t.Errorf("%s: envelope %v is not decreasing", c.title(), best)
+			}
+			if !slices.Contains(all, p) {
+				t.Errorf("%s: %v of the envelope is no solver's", c.title(), p)
+			}
+		}
+		for _, p := range all {
+			if !slices.ContainsFunc(best, func(q point) bool { return q.x <= p.x && q.y <= p.y }) {
+				t.Errorf("%s: %v is below the envelope %v", c.title(), p, best)
+			}
+		}
+	}
+}
+
+// The picture of the difference must show what the proof says.
+func TestDifferencesAreDistance(t *testing.T) {
+	for _, pair := range [][2]string{{"ddim", "eulerkappa"}, {"ddim", "euler"}, {"dpm2", "dpm++2s"}, {"ddpm", "ddpmlarge"}, {"dpm3", "dpm3"}} {
+		a, b := trace(t, pair[0], 6), trace(t, pair[1], 6)
+		want, err := solvers.Distance(a, b)
+		if err != nil {
+			t.Logf("Distance(%s, %s): %v", pair[0], pair[1], err)
+			continue
+		}
+		if _, _, got := differences(a, b).largest(); got != want {
+			t.Errorf("largest of differences(%s, %s) = %v, want Distance, %v", pair[0], pair[1], got, want)
+		}
+	}
+}
+
+func TestMagnitudes(t *testing.T) {
+	c := &solvers.Coefficients{
+		Evaluations: []solvers.Evaluation{{Input: solvers.Row{State: 1}}, {Input: solvers.Row{State: -2, Outputs: []float64{-3}, Noises: []float64{4}}}},
+		Result:      solvers.Row{State: 5, Outputs: []float64{6, 0}, Noises: []float64{7}},
+		Draws:       make([]solvers.Draw, 1),
+	}
+	nan := math.NaN()
+	want := matrix{
+		rows: []string{"input 1", "input 2", "result"}, columns: []string{"x", "ε1", "ε2", "z1"},
+		at: [][]float64{{1, nan, nan, nan}, {2, 3, nan, 4}, {5, 6, 0, 7}},
+	}
+	if diff := cmp.Diff(want, magnitudes(c), cmp.AllowUnexported(matrix{}), cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("magnitudes (-want +got):\n%s", diff)
+	}
+}
+
+func TestScale(t *testing.T) {
+	s := scale{heat, 1e-4, 1}
+	for _, test := range []struct {
+		v    float64
+		want hue
+		ok   bool
+	}{{1, heat + levels - 1, true}, {1e-4, heat, true}, {1e-9, heat, true}, {math.Inf(1), heat + levels - 1, true}, {0, 0, false}, {math.NaN(), 0, false}} {
+		if got, ok := s.hue(test.v); got != test.want || ok != test.ok {
+			t.Errorf("hue(%v) = %v, %v, want %v, %v", test.v, got, ok, test.want, test.ok)
+		}
+	}
+}
+
+func TestTicks(t *testing.T) {
+	for _, test := range []struct {
+		lo, hi float64
+		want   []string
+	}{
+		{3, 90, []string{"5", "10", "20", "50"}},
+		{1e-3, 20, []string{"10^−3", "10^−2", "10^−1", "1", "10^1"}},
+		{2e-17, 1, []string{"10^−15", "10^−12", "10^−9", "10^−6", "10^−3", "1"}},
+		{0.11, 0.6, []string{"0.2", "0.5"}},
+	} {
+		var got []string
+		for _, tick := range decades(test.lo, test.hi) {
+			if tick.Label != "" {
+				got = append(got, tick.Label)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("decades(%v, %v) (-want +got):\n%s", test.lo, test.hi, diff)
+		}
+	}
+}
+
+func TestAlbums(t *testing.T) {
+	r := fixture(t)
+	got := albums(r.Samples)
+	if len(got) != 1 {
+		t.Fatalf("albums: %d, want 1", len(got))
+	}
+	a := got[0]
+	if a.reference == nil || a.reference.Solver != "dp5kappa" {
+		t.Errorf("albums: reference %+v, want that of dp5kappa", a.reference)
+	}
+	if diff := cmp.Diff([]int{5, 10, 20}, a.budgets); diff != "" {
+		t.Errorf("albums: budgets (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"ddim", "dpm3", "heunkappa"}, a.solvers); diff != "" {
+		t.Errorf("albums: solvers (-want +got):\n%s", diff)
+	}
+}
+
+func TestPicture(t *testing.T) {
+	s := study.Samples{Side: 2, X: []float64{9, 9, 9, 9, -1, 0, 1, math.NaN()}}
+	m := picture(s, 1)
+	for i, want := range []uint8{255, 128, 0, 255} {
+		if got := m.RGBAAt(i%2, i/2).R; math.Abs(float64(got)-float64(want)) > 1 {
+			t.Errorf("pixel %d of value %v is %d, want %d", i, s.X[4+i], got, want)
+		}
+	}
+}

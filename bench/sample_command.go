@@ -1,0 +1,205 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/bench/report"
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+// sampleDocument is the document of sample --json.
+type sampleDocument struct {
+	Solver   string      `json:"solver"`
+	Grid     []float64   `json:"grid"`
+	NFE      int         `json:"nfe"`
+	Rows     int         `json:"rows"`
+	Dim      int         `json:"dim"`
+	Seconds  float64     `json:"seconds"`
+	Samples  [][]float64 `json:"samples,omitempty"`
+	Warnings []string    `json:"warnings"`
+}
+
+// sampling is what the flags of sample say.
+type sampling struct {
+	problem, solver, grid        string
+	steps, rows, workers         int
+	seed                         uint64
+	initial, noise, out, picture string
+	asJSON, quiet                bool
+}
+
+func newSample(c *console) *cobra.Command {
+	var f sampling
+	cmd := &cobra.Command{
+		Use:   "sample",
+		Short: "sample from a problem, to a file, a picture or the console",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			given := func(flag string) bool { return cmd.Flags().Changed(flag) }
+			return f.run(cmd, c, given)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.problem, "problem", "digits", "problem, a built-in name or a JSON file")
+	flags.StringVar(&f.solver, "solver", "dpm++2m", "solver, with parameters after a colon")
+	flags.IntVar(&f.steps, "steps", 20, "number of steps")
+	flags.StringVar(&f.grid, "grid", "quadratic", "grid, or a file of times (.npy, .csv)")
+	flags.IntVar(&f.rows, "rows", 16, "number of samples")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the initial states and the noise")
+	flags.StringVar(&f.initial, "x", "", "file of initial states, rows x dim (.npy, .csv), instead of random ones")
+	flags.StringVar(&f.noise, "noise", "", "file of standard normals to replay, draws x rows x dim (.npy)")
+	flags.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "workers that share the rows; the samples do not depend on their number")
+	flags.StringVar(&f.out, "out", "", "file for the samples, rows x dim (.npy, .csv)")
+	flags.StringVar(&f.picture, "png", "", "file for a picture of the samples")
+	flags.BoolVar(&f.asJSON, "json", false, "print one JSON document")
+	flags.BoolVar(&f.quiet, "quiet", false, "no progress bar")
+	return cmd
+}
+
+func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) error {
+	s, err := solvers.ByName(f.solver)
+	if err != nil {
+		return flagError("solver", err)
+	}
+	for flag, n := range map[string]int{"rows": f.rows, "workers": f.workers} {
+		if err := positive(flag, n); err != nil {
+			return err
+		}
+	}
+	if !isFile(f.grid) {
+		if err := positive("steps", f.steps); err != nil {
+			return err
+		}
+	}
+	p, err := problem.Find(f.problem)
+	if err != nil {
+		return flagError("problem", err)
+	}
+	grid, err := times(f.grid, p.Schedule, f.steps, given("steps"))
+	if err != nil {
+		return err
+	}
+	if f.picture != "" {
+		if err := report.CanDraw(p.ImageSide, p.Dim); err != nil {
+			return flagError("png", err)
+		}
+	}
+	x, err := f.start(p, given("rows"))
+	if err != nil {
+		return err
+	}
+	rows := len(x) / p.Dim
+	q := p.Problem
+	q.Noise = sde.Fresh{Seed: f.seed}
+	if f.noise != "" {
+		if q.Noise, err = f.replay(s, rows, p.Dim); err != nil {
+			return err
+		}
+	}
+	progress, finish := c.progress(f.quiet)
+	workers := min(f.workers, rows)
+	tick := ticker(progress, workers*(len(grid)-1))
+	res, runErr := solvers.Sample(cmd.Context(), s, q, x, &solvers.Settings{Grid: grid, Workers: workers,
+		Observe: func(solvers.Observation) error { tick(solvers.Name(s)); return nil }})
+	finish()
+	if runErr != nil {
+		return runErr
+	}
+	doc := sampleDocument{Solver: solvers.Name(s), Grid: grid, NFE: res.NFE, Rows: rows, Dim: p.Dim, Seconds: res.Elapsed.Seconds(), Warnings: []string{}}
+	for _, w := range res.Warnings {
+		doc.Warnings = append(doc.Warnings, w.Error())
+	}
+	return f.deliver(c, p, doc, x)
+}
+
+// start returns the initial states.
+func (f *sampling) start(p *problem.Problem, rowsGiven bool) ([]float64, error) {
+	if f.initial == "" {
+		return solvers.Prior(p.Schedule, f.seed, f.rows, p.Dim), nil
+	}
+	x, rows, cols, err := problem.ReadMatrix(f.initial)
+	if err != nil {
+		return nil, flagError("x", err)
+	}
+	if cols != p.Dim {
+		return nil, usagef("--x: %s: rows of %d values, problem %s has dimension %d", f.initial, cols, p.Name, p.Dim)
+	}
+	if rowsGiven && rows != f.rows {
+		return nil, usagef("--rows: %d, but %s holds %d rows", f.rows, f.initial, rows)
+	}
+	return x, nil
+}
+
+func (f *sampling) replay(s solvers.Solver, rows, dim int) (sde.Noise, error) {
+	draws, r, d, err := problem.ReadTensor3(f.noise)
+	if err != nil {
+		return nil, flagError("noise", err)
+	}
+	if r != rows || d != dim {
+		return nil, usagef("--noise: %s: draws of %d x %d values, the run has %d rows of %d", f.noise, r, d, rows, dim)
+	}
+	if !s.Info().Stochastic {
+		return nil, usagef("--noise: %s draws no noise", solvers.Name(s))
+	}
+	return sde.Replay{Draws: draws}, nil
+}
+
+// deliver writes the samples where the flags say.
+func (f *sampling) deliver(c *console, p *problem.Problem, doc sampleDocument, x []float64) error {
+	var failed error
+	if f.out != "" {
+		failed = problem.WriteMatrix(f.out, x, doc.Rows, doc.Dim)
+	}
+	if f.picture != "" {
+		title := fmt.Sprintf("%s, %d evaluations", doc.Solver, doc.NFE)
+		failed = errors.Join(failed, report.DrawSamples(f.picture, title, x, p.Dim, p.ImageSide))
+	}
+	rows := make([][]float64, doc.Rows)
+	for i := range rows {
+		rows[i] = x[i*doc.Dim : (i+1)*doc.Dim]
+	}
+	if f.asJSON {
+		if f.out == "" {
+			doc.Samples = rows
+		}
+		return errors.Join(failed, c.json(doc))
+	}
+	fmt.Fprintf(c.out, "%s on %s: %d samples of dimension %d, %d steps, %d evaluations each, %.3f s\n",
+		doc.Solver, p.Name, doc.Rows, doc.Dim, len(doc.Grid)-1, doc.NFE, doc.Seconds)
+	for _, w := range doc.Warnings {
+		fmt.Fprintf(c.out, "warning: %s\n", w)
+	}
+	for _, file := range []string{f.out, f.picture} {
+		if file != "" && failed == nil {
+			fmt.Fprintf(c.out, "wrote %s\n", file)
+		}
+	}
+	const few = 4 // columns that fit a line
+	if doc.Dim <= few {
+		for j := range doc.Dim {
+			column := make([]float64, doc.Rows)
+			for i, row := range rows {
+				column[i] = row[j]
+			}
+			mean, std := stat.MeanStdDev(column, nil)
+			fmt.Fprintf(c.out, "coordinate %d: mean %.4f, standard deviation %.4f\n", j, mean, std)
+		}
+		if f.out == "" && f.picture == "" {
+			for _, row := range rows {
+				for _, v := range row {
+					fmt.Fprintf(c.out, "%12.6f", v)
+				}
+				fmt.Fprintln(c.out)
+			}
+		}
+	} else if f.out == "" && f.picture == "" {
+		fmt.Fprintln(c.out, "to see the samples use --png FILE.png, --out FILE.npy or --json")
+	}
+	return failed
+}

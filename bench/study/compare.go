@@ -1,0 +1,149 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+// Plan says what to compare. Its zero value compares nothing.
+type Plan struct {
+	Problems []*problem.Problem
+	Solvers  []solvers.Solver
+	Grids    []solvers.Grid
+	NFE      []int  // budgets
+	Rows     int    // samples per run
+	Seed     uint64 // of the initial states and the noise
+}
+
+// Runs returns the number of runs of the plan.
+func (p Plan) Runs() int { return len(p.Problems) * len(p.Solvers) * len(p.Grids) * len(p.NFE) }
+
+// Compare runs the plan: every solver on every grid with as many steps as each budget of
+// evaluations allows, from the same initial states. Runs whose budget does not allow a step are left out.
+//
+// The error of a deterministic solver is the root mean square, over elements, of the distance
+// from the flow's end. On normal data the errors of the law are exact, from the coefficient
+// table, for every solver. tick is called after each run; the warnings tell which references are too coarse.
+func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comparison, warnings []string, err error) {
+	for _, p := range plan.Problems {
+		x := solvers.Prior(p.Schedule, plan.Seed, plan.Rows, p.Dim)
+		ref, err := NewReference(ctx, p, x)
+		if err != nil {
+			return out, warnings, err
+		}
+		least := math.Inf(1)
+		for _, s := range plan.Solvers {
+			for _, g := range plan.Grids {
+				for _, budget := range plan.NFE {
+					c, ok, err := compare(ctx, p, s, g, budget, plan.Seed, x, ref)
+					if err != nil {
+						return out, warnings, fmt.Errorf("%s on %s at %d evaluations: %w", solvers.Name(s), p.Name, budget, err)
+					}
+					if ok {
+						out = append(out, c)
+						if c.RMSE != nil {
+							least = math.Min(least, *c.RMSE)
+						}
+					}
+					tick(solvers.Name(s) + " on " + p.Name)
+				}
+			}
+		}
+		if !math.IsInf(least, 1) && !ref.Enough(least) {
+			warnings = append(warnings, fmt.Sprintf("%s: the reference is known to %.1e, less than a hundred times better than the smallest error, %.1e", p.Name, ref.Error, least))
+		}
+	}
+	return out, warnings, nil
+}
+
+func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, seed uint64, x0 []float64, ref Reference) (c Comparison, ok bool, err error) {
+	i := s.Info()
+	steps := i.Steps(budget)
+	if steps < 1 {
+		return c, false, nil
+	}
+	grid, err := g.Times(p.Schedule, steps)
+	if err != nil {
+		return c, false, err
+	}
+	x, q := slices.Clone(x0), p.Problem
+	q.Noise = sde.Fresh{Seed: seed}
+	res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: grid, Workers: runtime.GOMAXPROCS(0)})
+	if err != nil {
+		return c, false, err
+	}
+	c = Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: solvers.GridName(g), NFE: res.NFE, Budget: budget, Steps: steps,
+		Seconds: res.Elapsed.Seconds()}
+	c.Nanoseconds = figure(float64(res.Elapsed.Nanoseconds()) / float64(len(x)*steps))
+	if !i.Stochastic {
+		c.RMSE = figure(rms(x, ref.X))
+	}
+	if p.Gaussian != nil {
+		table, err := solvers.Trace(s, p.Schedule, grid)
+		if err != nil {
+			return c, false, err
+		}
+		var w2, mean, variance float64
+		for _, axis := range axes(p) {
+			law := table.Affine(axis).Law(table.Marginal(grid[0], axis))
+			exact := table.Marginal(grid[steps], axis)
+			w2 = math.Hypot(w2, law.W2(exact))
+			mean = math.Hypot(mean, law.Mean-exact.Mean)
+			variance = math.Hypot(variance, law.Variance-exact.Variance)
+		}
+		c.W2, c.MeanError, c.VarianceError = figure(w2), figure(mean), figure(variance)
+	}
+	return c, true, nil
+}
+
+// figure returns v for a table, or nil if it is not a number.
+func figure(v float64) *float64 {
+	if v-v != 0 {
+		return nil
+	}
+	return &v
+}
+
+// Pictures samples the problem, whose rows are pictures, with every solver at every budget
+// from the same initial states; the first set is the converged flow.
+func Pictures(ctx context.Context, plan Plan, tick func(what string)) ([]Samples, error) {
+	var out []Samples
+	for _, p := range plan.Problems {
+		x0 := solvers.Prior(p.Schedule, plan.Seed, plan.Rows, p.Dim)
+		ref, err := NewReference(ctx, p, x0)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, Samples{Problem: p.Name, Solver: "converged", NFE: ref.NFE, Side: p.ImageSide, X: ref.X})
+		for _, g := range plan.Grids {
+			for _, budget := range plan.NFE {
+				for _, s := range plan.Solvers {
+					steps := s.Info().Steps(budget)
+					if steps < 1 {
+						continue
+					}
+					grid, err := g.Times(p.Schedule, steps)
+					if err != nil {
+						return out, err
+					}
+					x, q := slices.Clone(x0), p.Problem
+					q.Noise = sde.Fresh{Seed: plan.Seed}
+					res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: grid})
+					if err != nil {
+						return out, err
+					}
+					out = append(out, Samples{Problem: p.Name, Solver: solvers.Name(s), Budget: budget, NFE: res.NFE, Side: p.ImageSide, X: x})
+					tick(solvers.Name(s) + " pictures")
+				}
+			}
+		}
+	}
+	return out, nil
+}

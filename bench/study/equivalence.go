@@ -1,0 +1,103 @@
+package study
+
+import (
+	"context"
+
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
+	"github.com/diffsolve/diffsolve/solvers/solvertest"
+)
+
+// claims are the equivalences that are proved. Identical tables agree to rounding, which
+// is a thousand steps' worth of it; a table that converges to another does so at order 1.
+var claims = []struct {
+	a, b      string
+	identical bool
+	tolerance float64
+}{
+	{"ddim", "eulerkappa", true, 1e-12},
+	{"ddim", "dpm1", true, 1e-12},
+	{"ddim", "expadams1", true, 1e-12},
+	{"ddim", "expadams1:noise=true", true, 1e-12},
+	{"ddim:eta=1", "ddpm", true, 1e-11},
+	{"expadams2", "dpm++2m:variant=heun", true, 1e-11},
+	{"euler", "ddim", false, 0},
+	{"eulermaruyama", "ddpm", false, 0},
+}
+
+// convergenceSteps is the ladder on which the order of a vanishing difference is measured.
+var convergenceSteps = []int{100, 200, 400, 800, 1600}
+
+// Equivalences compares the coefficient tables of the pairs of solvers that are claimed to
+// be the same method, or to become it as the steps shrink, on every grid at every number of steps. A
+// table holds for every model at once, so an equality here is a proof up to rounding. tick is called after each pair and grid.
+func Equivalences(ctx context.Context, s sde.Schedule, grids []solvers.Grid, steps []int, tick func(what string)) ([]Equivalence, error) {
+	var out []Equivalence
+	for _, g := range grids {
+		tables := map[tableKey]*solvers.Coefficients{}
+		for _, c := range claims {
+			if err := ctx.Err(); err != nil {
+				return out, err
+			}
+			var observed *float64
+			if !c.identical {
+				var l solvertest.Ladder
+				for _, n := range convergenceSteps {
+					d, err := distance(tables, c.a, c.b, s, g, n)
+					if err != nil {
+						return out, err
+					}
+					l.Steps, l.Errors = append(l.Steps, n), append(l.Errors, d)
+				}
+				if order, ok := l.Fit(); ok {
+					observed = &order
+				}
+			}
+			for _, n := range steps {
+				d, err := distance(tables, c.a, c.b, s, g, n)
+				if err != nil {
+					return out, err
+				}
+				e := Equivalence{A: c.a, B: c.b, Grid: solvers.GridName(g), Steps: n, Difference: d, Claim: "identical", Holds: d <= c.tolerance}
+				if !c.identical {
+					e.Claim, e.Observed = "converges", observed
+					e.Holds = observed != nil && *observed >= 0.7
+				}
+				out = append(out, e)
+			}
+			tick(c.a + " and " + c.b + " on " + g.Name())
+		}
+	}
+	return out, nil
+}
+
+type tableKey struct {
+	solver string
+	steps  int
+}
+
+// distance compares two tables, which are kept for the next pair.
+func distance(tables map[tableKey]*solvers.Coefficients, a, b string, s sde.Schedule, g solvers.Grid, steps int) (float64, error) {
+	var pair [2]*solvers.Coefficients
+	for i, name := range []string{a, b} {
+		key := tableKey{name, steps}
+		if tables[key] == nil {
+			solver, err := solvers.ByName(name)
+			if err != nil {
+				return 0, err
+			}
+			grid, err := g.Times(s, steps)
+			if err != nil {
+				return 0, err
+			}
+			if tables[key], err = solvers.Trace(solver, s, grid); err != nil {
+				return 0, err
+			}
+		}
+		pair[i] = tables[key]
+	}
+	return solvers.Distance(pair[0], pair[1])
+}
+
+// Claims returns the number of equivalences that Equivalences checks on each grid.
+func Claims() int { return len(claims) }

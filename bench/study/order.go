@@ -1,0 +1,155 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
+	"github.com/diffsolve/diffsolve/solvers/solvertest"
+)
+
+// Orders measures the order of every solver on every problem, over the ladder of package
+// solvertest on grids uniform in λ: as an ODE method if it is deterministic, and otherwise, where the
+// data are normal, the order of its law and of its paths, exactly and without random numbers. tick is
+// called after each measurement.
+func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Problem, tick func(what string)) ([]Order, error) {
+	var out []Order
+	for _, p := range problems {
+		var flow solvertest.Flow // made when the first deterministic solver needs it
+		for _, s := range list {
+			i := s.Info()
+			var measured []Order
+			switch {
+			case i.Order > 0:
+				if flow.Exact == nil {
+					var err error
+					if flow, err = flowOf(ctx, p); err != nil {
+						return out, err
+					}
+				}
+				l, err := solvertest.ODE(ctx, s, flow, solvers.LambdaGrid{}, solvertest.Steps())
+				if err != nil {
+					return out, fmt.Errorf("order of %s on %s: %w", solvers.Name(s), p.Name, err)
+				}
+				measured = append(measured, orderOf(s, p, "ode", float64(i.Order), l))
+			case p.Gaussian != nil:
+				for _, kind := range []struct {
+					name    string
+					claimed float64
+					measure func(context.Context, solvers.Solver, sde.Schedule, solvers.Normal, solvers.Grid, []int) (solvertest.Ladder, error)
+				}{{"weak", i.WeakOrder, solvertest.Weak}, {"strong", i.StrongOrder, solvertest.Strong}} {
+					if kind.claimed == 0 {
+						continue
+					}
+					l, err := overAxes(p, func(axis solvers.Normal) (solvertest.Ladder, error) {
+						return kind.measure(ctx, s, p.Schedule, axis, solvers.LambdaGrid{}, solvertest.Steps())
+					})
+					if err != nil {
+						return out, fmt.Errorf("%s order of %s on %s: %w", kind.name, solvers.Name(s), p.Name, err)
+					}
+					measured = append(measured, orderOf(s, p, kind.name, kind.claimed, l))
+				}
+			}
+			out = append(out, measured...)
+			tick(solvers.Name(s) + " on " + p.Name)
+		}
+	}
+	return out, nil
+}
+
+func orderOf(s solvers.Solver, p *problem.Problem, kind string, claimed float64, l solvertest.Ladder) Order {
+	o := Order{Solver: solvers.Name(s), Problem: p.Name, Kind: kind, Claimed: claimed,
+		Steps: l.Steps, Errors: l.Errors, Certified: l.Certifies(claimed)}
+	if fit, ok := l.Fit(); ok {
+		o.Observed = &fit
+	}
+	return o
+}
+
+// axes returns the laws of normal data along its principal axes: mean and variance.
+func axes(p *problem.Problem) []solvers.Normal {
+	variances, vectors := p.Gaussian.Axes()
+	mean := p.Gaussian.Mean()
+	out := make([]solvers.Normal, len(mean))
+	for j := range out {
+		m := mean[j]
+		if vectors != nil {
+			m = 0
+			for i, v := range mean {
+				m += v * vectors[i*len(mean)+j]
+			}
+		}
+		out[j] = solvers.Normal{Mean: m, Variance: variances[j]}
+	}
+	return out
+}
+
+// overAxes combines the errors along the axes of normal data, which are independent: squares add.
+func overAxes(p *problem.Problem, measure func(solvers.Normal) (solvertest.Ladder, error)) (solvertest.Ladder, error) {
+	var total solvertest.Ladder
+	for _, axis := range axes(p) {
+		l, err := measure(axis)
+		if err != nil {
+			return total, err
+		}
+		if total.Steps == nil {
+			total = l
+			continue
+		}
+		for i, e := range l.Errors {
+			total.Errors[i] = math.Hypot(total.Errors[i], e)
+		}
+	}
+	return total, nil
+}
+
+// flowOf returns the problem as a flow with start states on which errors are measured.
+// On normal data they are the two states one standard deviation either side of the mean along
+// each axis: the root mean square over them is that over the whole marginal, up to the factor of the number of axes.
+// Without a closed form a converged reference takes its place.
+func flowOf(ctx context.Context, p *problem.Problem) (solvertest.Flow, error) {
+	_, tmax := p.Schedule.Domain()
+	f := solvertest.Flow{Name: p.Name, Schedule: p.Schedule, Model: p.Model, Dim: p.Dim, Exact: p.Flow}
+	switch {
+	case p.Gaussian != nil:
+		mean, variances := p.Gaussian.Marginal(tmax)
+		_, vectors := p.Gaussian.Axes()
+		for j, v := range variances {
+			for _, sign := range [...]float64{-1, 1} {
+				row := append([]float64(nil), mean...)
+				if vectors == nil {
+					row[j] += sign * math.Sqrt(v)
+				} else {
+					for i := range row {
+						row[i] += sign * math.Sqrt(v) * vectors[i*p.Dim+j]
+					}
+				}
+				f.Start = append(f.Start, row...)
+			}
+		}
+	case p.Dim == 1:
+		for _, z := range []float64{-1.7, -0.9, -0.2, 0.3, 0.8, 1.9} {
+			f.Start = append(f.Start, z)
+		}
+	default:
+		f.Start = solvers.Prior(p.Schedule, 1, 4, p.Dim)
+	}
+	if f.Exact == nil {
+		ref, err := NewReference(ctx, p, f.Start)
+		if err != nil {
+			return f, err
+		}
+		f.Exact = func(dst, _ []float64, _, _ float64) error { copy(dst, ref.X); return nil }
+	}
+	return f, nil
+}
+
+// rms returns the root mean square of the elements of x - y.
+func rms(x, y []float64) float64 {
+	return floats.Distance(x, y, 2) / math.Sqrt(float64(len(x)))
+}

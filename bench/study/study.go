@@ -1,0 +1,96 @@
+package study
+
+import (
+	"context"
+	"time"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+// Progress is told how far long work has come. It may be called from one goroutine at a time only.
+type Progress func(done, total int, what string)
+
+// Run is the main job: the equivalences, the certified orders, and the error on real
+// digits against the number of evaluations, of every solver of the catalogue. It takes well under
+// a minute on two cores. What is finished when ctx ends is returned with the error.
+func Run(ctx context.Context, progress Progress) (*Results, error) {
+	start := time.Now()
+	r := &Results{}
+	defer func() { r.Seconds = time.Since(start).Seconds() }()
+
+	var exact []*problem.Problem
+	for _, name := range []string{"gaussian", "mixture1d"} {
+		p, err := problem.Builtin(name)
+		if err != nil {
+			return r, err
+		}
+		exact = append(exact, p)
+	}
+	digits, err := problem.Builtin("digits")
+	if err != nil {
+		return r, err
+	}
+	all := solvers.Catalog()
+	var deterministic []solvers.Solver
+	for _, s := range all {
+		if !s.Info().Stochastic {
+			deterministic = append(deterministic, s)
+		}
+	}
+	sampling := []solvers.Grid{solvers.QuadraticGrid{}}
+	onGaussian := Plan{Problems: exact[:1], Solvers: all, Grids: sampling, NFE: budgets, Rows: 32, Seed: 1}
+	onDigits := Plan{Problems: []*problem.Problem{digits}, Solvers: deterministic, Grids: sampling, NFE: budgets, Rows: 32, Seed: 1}
+	pictures := Plan{Problems: []*problem.Problem{digits}, Solvers: all, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
+
+	total := len(claims)*len(solvers.Grids()) + len(all)*len(exact) + onGaussian.Runs() + onDigits.Runs() + pictures.Runs()
+	done := 0
+	tick := func(what string) {
+		done++
+		progress(min(done, total), total, what)
+	}
+	var schedule sde.Schedule = sde.VP{}
+	if r.Equivalences, err = Equivalences(ctx, schedule, solvers.Grids(), []int{5, 10, 50, 1000}, tick); err != nil {
+		return r, err
+	}
+	if r.Orders, err = Orders(ctx, all, exact, tick); err != nil {
+		return r, err
+	}
+	for _, plan := range []Plan{onDigits, onGaussian} {
+		rows, warnings, err := Compare(ctx, plan, tick)
+		r.Comparisons, r.Warnings = append(r.Comparisons, rows...), append(r.Warnings, warnings...)
+		if err != nil {
+			return r, err
+		}
+	}
+	if r.Samples, err = Pictures(ctx, pictures, tick); err != nil {
+		return r, err
+	}
+	r.Tables, err = tables(schedule)
+	return r, err
+}
+
+// budgets are the evaluations at which errors are compared.
+var budgets = []int{5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 70, 100}
+
+// tables returns the tables that the report draws: two that agree and one that does not.
+func tables(s sde.Schedule) ([]*solvers.Coefficients, error) {
+	grid, err := solvers.QuadraticGrid{}.Times(s, 10)
+	if err != nil {
+		return nil, err
+	}
+	var out []*solvers.Coefficients
+	for _, name := range []string{"ddim", "eulerkappa", "euler"} {
+		solver, err := solvers.ByName(name)
+		if err != nil {
+			return nil, err
+		}
+		c, err := solvers.Trace(solver, s, grid)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
