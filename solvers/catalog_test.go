@@ -1,8 +1,14 @@
 package solvers_test
 
 import (
+	"context"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 	"github.com/diffsolve/diffsolve/solvers/solvertest"
 )
@@ -29,5 +35,41 @@ func TestConformance(t *testing.T) {
 	}
 	for _, s := range append(solvers.Catalog(), variants...) {
 		t.Run(solvers.Name(s), func(t *testing.T) { solvertest.Run(t, s) })
+	}
+}
+
+// TestCleanEnd lets every solver run to σ = 0, with few steps too: no infinity or NaN appears, and
+// a single step is the model's prediction.
+func TestCleanEnd(t *testing.T) {
+	vp := sde.VP{}
+	m, err := scoremodel.NewMixture(vp,
+		scoremodel.Component{Weight: 0.5, Mean: []float64{-1, 0.5}, Variance: 0.2},
+		scoremodel.Component{Weight: 0.5, Mean: []float64{1, 0}, Variance: 0.15})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := solvers.Problem{Schedule: vp, Model: m, Dim: 2, Noise: sde.Fresh{Seed: 3}}
+	for _, s := range append(solvers.Catalog(), variants...) {
+		for _, g := range []solvers.Grid{solvers.LambdaGrid{Zero: solvers.Zero{Clean: true}}, solvers.KarrasGrid{Zero: solvers.Zero{Clean: true}}} {
+			for steps := 1; steps <= 5; steps++ {
+				grid, err := g.Times(vp, steps)
+				if err != nil {
+					t.Fatal(err)
+				}
+				x := solvers.Prior(vp, 1, 3, 2)
+				want := make([]float64, len(x))
+				if err := scoremodel.As(m, scoremodel.Data, vp).Predict(want, x, grid[0]); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := solvers.Sample(context.Background(), s, p, x, &solvers.Settings{Grid: grid}); err != nil {
+					t.Errorf("%s, %d steps on %s: %v", solvers.Name(s), steps, solvers.GridName(g), err)
+				}
+				if steps == 1 {
+					if diff := cmp.Diff(want, x, cmpopts.EquateApprox(1e-12, 1e-12)); diff != "" {
+						t.Errorf("%s: one step to clean data (-want +got):\n%s", solvers.Name(s), diff)
+					}
+				}
+			}
+		}
 	}
 }

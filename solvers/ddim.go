@@ -86,27 +86,3 @@ func (s *ddim) Step(dst, src []float64, at ode.Span) error {
 		vec.Term{C: u.Sigma * math.Sqrt(q), X: z})
 	return nil
 }
-
-// unitNoise draws the standard normals that a sampler adds once per step, as the
-// increment of the Brownian path over the step by its standard deviation.
-type unitNoise struct {
-	path sde.Brownian
-	z    []float64
-}
-
-func newUnitNoise(p Problem, n int) (*unitNoise, error) {
-	path, err := p.path(n)
-	if err != nil {
-		return nil, err
-	}
-	return &unitNoise{path, make([]float64, n)}, nil
-}
-
-// draw returns the noise of a step. It is valid until the next draw.
-func (u *unitNoise) draw(at ode.Span) ([]float64, error) {
-	if err := u.path.Increment(u.z, at.From, at.To); err != nil {
-		return nil, err
-	}
-	vec.Lin(u.z, vec.Term{C: 1 / math.Sqrt(math.Abs(at.H())), X: u.z})
-	return u.z, nil
-}

@@ -20,8 +20,27 @@
 //	noise:  x_t = (α_t/α_s)x_s - σ_t ∫₀ʰ e^(h-u) ε(u) du
 //	data:   x_t = (σ_t/σ_s)x_s + α_t ∫₀ʰ e^(u-h) x₀(u) du
 //
-// Both read carry·x + gain·∫e^(z(1-θ)) m dθ·h with z = h or -h, and the integral of a
+// Both read carry·x + gain·|z|·∫e^(z(1-θ)) m dθ with z = h or -h, and the integral of a
 // polynomial m is a combination of the functions φ₁, φ₂, … at z. A method is written once and serves both.
+//
+// # Stochasticity
+//
+// One number says how much noise a sampler adds: tau, from 0, the probability flow, to 1, the
+// reverse SDE; beyond 1 it goes on. Members of the family
+//
+//	dx = [f x + (1+τ²)/2 g²/σ ε] dt + τ g dW
+//
+// have the same marginals. The texts' other parameters are conversions of it: the eta of k-diffusion's SDE samplers
+// and the squared lambda of gDDIM are τ²; the eta of DDIM and of ancestral samplers scales the
+// noise of a step, η²σ_t²(1 - e^(-2h)) against σ_t²(1 - e^(-2τ²h)), and so agrees at 0 and at 1 and
+// for small steps. See [TauOfEta] and its kin.
+//
+// # The end of a run
+//
+// A grid ends at the schedule's tmin, where a little noise is left, or goes on to a time where
+// σ = 0, which is clean data. λ is infinite there. Whatever the method, the step to clean data is the
+// model's prediction of it at the time before, one evaluation and no noise: the limit of every consistent method, without
+// infinities. A method whose own formula reaches σ = 0 may say so, see [Finisher].
 //
 // # Reproducibility
 //

@@ -79,13 +79,13 @@ func (s *dpmSolver) begin(src []float64, at ode.Span) (from sde.Point, e exponen
 		}
 	}
 	from = s.schedule.At(at.From)
-	return from, newExponential(s.kind, from, s.schedule.At(at.To)), nil
+	return from, newExponential(s.kind, 0, from, s.schedule.At(at.To)), nil
 }
 
 // stage returns the point at the fraction r of the step, and the part of the step before it.
 func (s *dpmSolver) stage(from sde.Point, e exponential, r float64) (sde.Point, exponential) {
 	p := s.schedule.At(s.schedule.Time(from.Lambda() + r*e.h))
-	return p, newExponential(s.kind, from, p)
+	return p, newExponential(s.kind, 0, from, p)
 }
 
 type dpmSolver2 struct{ *dpmSolver }

@@ -56,7 +56,7 @@ func (s *dpmSolverPP2M) Step(dst, src []float64, at ode.Span) error {
 			return err
 		}
 	}
-	e := newExponential(scoremodel.Data, from, s.schedule.At(at.To))
+	e := newExponential(scoremodel.Data, 0, from, s.schedule.At(at.To))
 	carry, now := vec.Term{C: e.carry, X: src}, s.past.predictions[0]
 	if s.past.known == 1 {
 		vec.Lin(dst, carry, vec.Term{C: e.phi(1), X: now})

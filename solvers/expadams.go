@@ -78,7 +78,7 @@ func (s *expAdams) Step(dst, src []float64, at ode.Span) error {
 			return err
 		}
 	}
-	e := newExponential(s.kind, from, s.schedule.At(at.To))
+	e := newExponential(s.kind, 0, from, s.schedule.At(at.To))
 	if s.past.known == 1 && s.x != nil {
 		return s.start(dst, src, from, e)
 	}
@@ -99,7 +99,7 @@ func (s *expAdams) Step(dst, src []float64, at ode.Span) error {
 // the start and the middle of the step, the latter reached by a first-order step.
 func (s *expAdams) start(dst, src []float64, from sde.Point, e exponential) error {
 	p := s.schedule.At(s.schedule.Time(from.Lambda() + e.h/2))
-	half := newExponential(s.kind, from, p)
+	half := newExponential(s.kind, 0, from, p)
 	now := s.past.predictions[0]
 	vec.Lin(s.x, vec.Term{C: half.carry, X: src}, vec.Term{C: half.phi(1), X: now})
 	if err := s.model.Predict(s.mid, s.x, p.T); err != nil {

@@ -8,25 +8,42 @@ import (
 )
 
 // exponential is a step as exponential methods see it (package documentation): the
-// exact solution over it is carry·x + gain·h·∫₀¹ e^(z(1-θ)) m(θ) dθ, with m the
-// prediction of noise (z = h) or of data (z = -h).
+// exact solution over it is
+//
+//	carry·x + gain·|z|·∫₀¹ e^(z(1-θ)) m(θ) dθ + noise·n
+//
+// with m the prediction of noise or of data along the solution, and n a standard normal.
 type exponential struct {
 	carry, gain float64
-	h, z        float64
+	z           float64
+	h           float64 // λ_t - λ_s
+	noise       float64
 }
 
-// newExponential returns the step between two points in the given prediction, Epsilon or Data.
-func newExponential(kind scoremodel.Kind, from, to sde.Point) exponential {
-	h := sde.H(from, to)
+// newExponential returns the step between two points in the given prediction, Epsilon or
+// Data, of the reverse-time equation with stochasticity tau: 0 is the probability flow and 1 the
+// reverse SDE. All members of the family have the same marginals [xue2023sasolver, proposition 4.1].
+//
+// With H = (1+τ²)h, in data prediction
+//
+//	x_t = (σ_t/σ_s)e^(-τ²h) x_s + α_t ∫₀ᴴ e^(u-H) x₀ du + σ_t √(1 - e^(-2τ²h)) n,
+//
+// and in noise prediction, where the linear part is that of the drift alone,
+//
+//	x_t = (α_t/α_s) x_s - (1+τ²)σ_t ∫₀ʰ e^(h-u) ε du + τσ_t √(e^(2h) - 1) n.
+func newExponential(kind scoremodel.Kind, tau float64, from, to sde.Point) exponential {
+	h, t2 := sde.H(from, to), tau*tau
 	if kind == scoremodel.Data {
-		return exponential{carry: to.Sigma / from.Sigma, gain: to.Alpha, h: h, z: -h}
+		return exponential{carry: to.Sigma / from.Sigma * math.Exp(-t2*h), gain: to.Alpha, z: -(1 + t2) * h, h: h,
+			noise: to.Sigma * math.Sqrt(-math.Expm1(-2*t2*h))}
 	}
-	return exponential{carry: to.Alpha / from.Alpha, gain: -to.Sigma, h: h, z: h}
+	return exponential{carry: to.Alpha / from.Alpha, gain: -(1 + t2) * to.Sigma, z: h, h: h,
+		noise: tau * to.Sigma * math.Sqrt(math.Expm1(2*h))}
 }
 
-// phi returns gain·h·φ_k(z): the weight of m^(k-1), the derivative in θ at the start of
-// the step. It is what multiplies a constant prediction for k = 1.
-func (e exponential) phi(k int) float64 { return e.gain * e.h * phi(k, e.z) }
+// phi returns gain·|z|·φ_k(z): the weight of the derivative of order k-1 of m in θ at the
+// start of the step. It is what multiplies a constant prediction for k = 1.
+func (e exponential) phi(k int) float64 { return e.gain * math.Abs(e.z) * phi(k, e.z) }
 
 // maxPhi is the largest k of phi.
 const maxPhi = 8
@@ -34,13 +51,15 @@ const maxPhi = 8
 // phi returns φ_k(z) for k from 0 to maxPhi: φ₀ = e^z, φ_(k+1)(z) = (φ_k(z) - 1/k!)/z, φ_k(0) = 1/k!.
 // The relative error is a few units in the last place.
 //
-// The recurrence loses digits for small z, where the two terms nearly agree; there the
-// series Σ zⁱ/(i+k)! is summed. At |z| < 3 forty terms leave nothing: 3⁴⁰/40! is 1e-29.
+// The recurrence loses digits for small z, where its two terms nearly agree: the rounding
+// of 1/j! reaches φ_k divided by z^(k-j). That is no more than φ_k's own rounding once
+// |z| ≥ k. Below, the series Σ zⁱ/(i+k)! is summed: at |z| < k ≤ 8 forty terms leave nothing,
+// 8⁴¹·8!/49! is 1e-21, and terms of alternating sign cancel by a factor of 8 at most.
 func phi(k int, z float64) float64 {
 	if k == 0 {
 		return math.Exp(z)
 	}
-	if math.Abs(z) < 3 {
+	if math.Abs(z) < float64(k) {
 		sum := 0.0
 		for i := 40; i >= 0; i-- {
 			sum = 1 + sum*z/float64(i+k+1)
@@ -63,7 +82,7 @@ func factorial(k int) float64 {
 }
 
 // adamsWeights writes to w the weights, gain included, with which the predictions at the
-// nodes enter the step: w_j = gain·h·∫₀¹ e^(z(1-θ)) l_j(θ) dθ with l_j the Lagrange
+// nodes enter the step: w_j = gain·|z|·∫₀¹ e^(z(1-θ)) l_j(θ) dθ with l_j the Lagrange
 // polynomials over the nodes, in units of the step (0 is its start, 1 its end). There are
 // at most maxPhi nodes.
 //

@@ -177,6 +177,9 @@ func (r *run) check(x []float64) error {
 		return err
 	}
 	if set.Control != nil {
+		if EndsClean(p.Schedule, set.Grid) {
+			return fmt.Errorf("%w: adaptive steps end within the schedule's domain, not on clean data", ErrGrid)
+		}
 		if _, ok := st.(ode.Estimator); !ok {
 			return ErrNoEstimate
 		}
@@ -203,7 +206,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	model := &guard{Model: r.problem.Model, dim: dim}
 	p := r.problem
 	p.Model, p.Row = model, r.problem.Row+first
-	st, err := r.solver.Start(p, n)
+	st, err := begin(r.solver, p, n, r.settings.Grid)
 	if err != nil {
 		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
 	}
@@ -230,6 +233,9 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 		if err != nil {
 			return most, r.locate(err, at)
 		}
+		if stats.Status == ode.Stopped { // the rows that wait stop at the start
+			return Result{Stats: stats, NFE: model.calls}, nil
+		}
 	}
 	return most, nil
 }
@@ -247,6 +253,9 @@ func (r *run) locate(err error, first int) error {
 		if step.Element >= 0 {
 			out.Time, out.Row = step.At.To, first+step.Element/r.problem.Dim
 		}
+	}
+	if errors.Is(err, ode.ErrStepTooSmall) || errors.Is(err, ode.ErrTooManySteps) {
+		out.Row = first // only adaptive runs end so, and each is of one row
 	}
 	var bad *predictionError
 	if errors.As(err, &bad) {

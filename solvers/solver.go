@@ -113,6 +113,52 @@ type Solver interface {
 	Start(p Problem, n int) (ode.Stepper, error)
 }
 
+// A Finisher is a Stepper whose formula holds for a step to clean data, where σ = 0 and λ
+// is infinite. Other steppers are not asked for such a step.
+type Finisher interface {
+	ode.Stepper
+	ReachesClean()
+}
+
+// begin starts s for a run over grid. If the run ends on clean data and the solver's
+// formula does not reach it, the last step is the model's prediction of it.
+func begin(s Solver, p Problem, n int, grid []float64) (ode.Stepper, error) {
+	st, err := s.Start(p, n)
+	if err != nil || !EndsClean(p.Schedule, grid) {
+		return st, err
+	}
+	if _, ok := st.(Finisher); ok {
+		return st, nil
+	}
+	return &finishing{Stepper: st, schedule: p.Schedule,
+		model: scoremodel.As(p.Model, scoremodel.Data, p.Schedule), x: make([]float64, n)}, nil
+}
+
+// finishing takes the step to clean data in a solver's stead.
+type finishing struct {
+	ode.Stepper
+	schedule sde.Schedule
+	model    scoremodel.Model
+	x        []float64 // a copy of the state when the step is in place
+}
+
+func (f *finishing) Step(dst, src []float64, at ode.Span) error {
+	to := f.schedule.At(at.To)
+	if to.Sigma != 0 {
+		return f.Stepper.Step(dst, src, at)
+	}
+	// The model must not predict in place.
+	if &dst[0] == &src[0] {
+		copy(f.x, src)
+		src = f.x
+	}
+	if err := f.model.Predict(dst, src, at.From); err != nil {
+		return err
+	}
+	vec.Lin(dst, vec.Term{C: to.Alpha, X: dst})
+	return nil
+}
+
 // Prior returns rows rows of dim elements of what a sampler starts from: normal with
 // mean 0 and variance α² + σ² at the noise end, the marginal of data with mean 0 and variance 1; it is 1 for
 // every variance-preserving schedule. Row i depends on seed and i alone.
