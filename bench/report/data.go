@@ -7,12 +7,13 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/diffsolve/diffsolve/bench/study"
 )
 
 // JSON writes v, indented. Numbers that JSON does not have, NaN and the infinities, are null; a
-// slice without elements is [] whether or not it is nil.
+// slice without elements is [] whether or not it is nil. Zero values of fields tagged omitempty are left out.
 //
 // encoding/json refuses such numbers. Decoding null into a float64 leaves it as it was, so who
 // reads results back into Go and cares must decode into *float64.
@@ -45,7 +46,9 @@ func representable(v reflect.Value) any {
 		var fields []reflect.StructField
 		var values []any
 		for _, f := range reflect.VisibleFields(v.Type()) {
-			if f.IsExported() && len(f.Index) == 1 && f.Tag.Get("json") != "-" {
+			tag := f.Tag.Get("json")
+			left := tag == "-" || strings.HasSuffix(tag, ",omitempty") && v.FieldByIndex(f.Index).IsZero()
+			if f.IsExported() && len(f.Index) == 1 && !left {
 				fields = append(fields, reflect.StructField{Name: f.Name, Type: reflect.TypeFor[any](), Tag: f.Tag})
 				values = append(values, representable(v.FieldByIndex(f.Index)))
 			}
