@@ -26,7 +26,7 @@ import (
 type Control struct {
 	Rel, Abs float64 // tolerances; 0 means 1e-6 and 1e-8
 	First    float64 // length of the first step; 0 means that it is found from the vector field
-	Max      float64 // greatest length of a step; 0 means the interval
+	Max      float64 // greatest length of a step, by a hundredth more for the last; 0 means the interval
 	Safety   float64 // aims below the tolerance, in (0, 1); 0 means 0.9
 	MaxSteps int     // proposals, accepted or not; 0 means 100,000
 	Dim      int     // elements of a row; 0 means that the state is one row
@@ -112,7 +112,7 @@ func (c Control) Adapt(ctx context.Context, st Estimator, x []float64, t0, t1 fl
 	now, next, e := x, make([]float64, len(x)), make([]float64, len(x))
 	defer func() { settle(x, now) }()
 
-	at := Span{From: t0}
+	at := Span{From: t0, To: t1}
 	h := c.First
 	if d, ok := st.(Deriver); ok && h == 0 && span != 0 {
 		if h, err = c.firstStep(d, x, t0, t1); err != nil {
@@ -162,16 +162,21 @@ func (c Control) Adapt(ctx context.Context, st Estimator, x []float64, t0, t1 fl
 			return stats, &StepError{at, -1, err}
 		}
 		r := vec.MaxRowRMS(e, now, next, c.Dim, c.Abs, c.Rel)
+		infinite := vec.FirstNonFinite(next)
+		if infinite >= 0 { // and so is the tolerance, next to which any error is small
+			r = math.NaN()
+		}
 		if !(r <= 1) { // so that NaN rejects
 			stats.Rejected++
 			at.Retry = true
 			grow = 1
-			culprit = max(vec.FirstNonFinite(next), vec.FirstNonFinite(e))
+			culprit = max(infinite, vec.FirstNonFinite(e))
 			factor := c.Safety * math.Pow(r, -1/float64(q))
 			if !(factor >= minFactor) {
 				factor = minFactor
 			}
-			h = math.Abs(at.H()) * factor
+			// Of h too: at.H() alone, rounded to the precision of the time, may come out as it was for ever.
+			h = math.Min(h, math.Abs(at.H())) * factor
 			continue
 		}
 		now, next = next, now
@@ -187,7 +192,7 @@ func (c Control) Adapt(ctx context.Context, st Estimator, x []float64, t0, t1 fl
 		}
 		h = math.Abs(at.H()) * math.Min(grow, math.Max(minFactor, factor))
 		previous, culprit, grow = math.Max(r, 1e-4), -1, maxFactor
-		at = Span{From: at.To, Index: at.Index + 1}
+		at = Span{From: at.To, To: t1, Index: at.Index + 1}
 	}
 	stats.Status = Done
 	return stats, nil
@@ -222,7 +227,7 @@ func (c Control) firstStep(d Deriver, x []float64, t0, t1 float64) (float64, err
 	}
 	vec.Lin(f1, vec.Term{C: 1, X: f1}, vec.Term{C: -1, X: f0})
 	d2 := vec.MaxRowRMS(f1, x, x, c.Dim, c.Abs, c.Rel) / h0
-	if !(d2 >= 0) { // the trial step left the domain of f: start carefully
+	if !(d2 <= math.MaxFloat64) { // the trial step left the domain of f: start carefully
 		return h0 / 100, nil
 	}
 	h1 := math.Max(1e-6, 1e-3*h0)

@@ -131,7 +131,7 @@ func TestStepErrorMessage(t *testing.T) {
 		want string
 	}{
 		{ode.StepError{At: ode.Span{From: 1, To: 0.25, Index: 3}, Element: -1, Err: errors.New("no")}, "step 3 from t=1 to t=0.25: no"},
-		{ode.StepError{At: ode.Span{From: 1, To: 0.25}, Element: 7, Err: ode.ErrNonFinite}, "step 0 from t=1 to t=0.25, element 7: ode: state is not finite"},
+		{ode.StepError{At: ode.Span{From: 1, To: 0.25}, Element: 0, Err: ode.ErrNonFinite}, "step 0 from t=1 to t=0.25, element 0: ode: state is not finite"},
 	} {
 		if got := test.err.Error(); got != test.want {
 			t.Errorf("%#v.Error() = %q, want %q", test.err, got, test.want)

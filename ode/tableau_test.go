@@ -287,6 +287,27 @@ func TestTableauClaims(t *testing.T) {
 	}
 }
 
+// A last stage that is not quite the end of the step must be evaluated as any other.
+func TestFirstSameAsLast(t *testing.T) {
+	tableau := func(c float64, a, b []float64) ode.Tableau {
+		return ode.Tableau{C: []float64{0, 1. / 2, c}, A: [][]float64{{}, {1. / 2}, a}, B: b}
+	}
+	for _, test := range []struct {
+		tab  ode.Tableau
+		want bool
+	}{
+		{tableau(1, []float64{1. / 4, 3. / 4}, []float64{1. / 4, 3. / 4, 0}), true},
+		{tableau(1, []float64{1. / 2, 1. / 2}, []float64{1. / 4, 3. / 4, 0}), false},
+		{tableau(1, []float64{1. / 4, 3. / 4}, []float64{1. / 4, 3. / 4, 1. / 8}), false},
+		{tableau(3./4, []float64{1. / 4, 3. / 4}, []float64{1. / 4, 3. / 4, 0}), false},
+		{ode.Tableau{C: []float64{0}, A: [][]float64{{}}, B: []float64{1}}, false},
+	} {
+		if got := test.tab.FirstSameAsLast(); got != test.want {
+			t.Errorf("%+v.FirstSameAsLast() = %v, want %v", test.tab, got, test.want)
+		}
+	}
+}
+
 // clone returns a copy of tab whose coefficients may be changed.
 func clone(tab ode.Tableau) ode.Tableau {
 	tab.C, tab.B, tab.Embedded = slices.Clone(tab.C), slices.Clone(tab.B), slices.Clone(tab.Embedded)

@@ -13,7 +13,8 @@ type Brownian interface {
 	// Increment writes W(to) - W(from) to dst, normal with variance |to - from|.
 	// Increments over disjoint intervals are independent. An implementation that
 	// cannot answer truthfully, because it does not remember the path or has run out
-	// of it, returns an error and not a wrong law. It does not allocate.
+	// of it, returns an error and not a wrong law. It does not allocate. It panics if dst
+	// is not of the path's rows.
 	Increment(dst []float64, from, to float64) error
 }
 
@@ -39,6 +40,8 @@ type Fresh struct {
 	Seed uint64
 }
 
+const badState = "sde: state does not have the path's rows"
+
 // Path implements Noise.
 func (f Fresh) Path(first, rows, dim int) Brownian {
 	p := &freshPath{seed: f.Seed, first: first, rows: rows, dim: dim}
@@ -57,7 +60,7 @@ type freshPath struct {
 
 func (p *freshPath) Increment(dst []float64, from, to float64) error {
 	if len(dst) != p.rows*p.dim {
-		panic("sde: state does not have the path's rows")
+		panic(badState)
 	}
 	if overlap(p.from, p.to, from, to) {
 		return fmt.Errorf("%w: [%v, %v] after [%v, %v]", ErrOverlap, from, to, p.from, p.to)
@@ -140,6 +143,9 @@ type replayPath struct {
 }
 
 func (p *replayPath) Increment(dst []float64, from, to float64) error {
+	if len(dst) != p.hi-p.lo {
+		panic(badState)
+	}
 	if p.next >= len(p.draws) {
 		return fmt.Errorf("%w: %d draws recorded", ErrNoMoreDraws, len(p.draws))
 	}

@@ -30,11 +30,15 @@ func (v VP) Check() error {
 	case !(b0+tmax*(b1-b0) >= 0):
 		return fmt.Errorf("sde: VP with beta from %v to %v is negative at TMax %v", b0, b1, tmax)
 	}
-	if p := v.At(tmax); !(p.Alpha > 0) {
+	if p := v.At(tmax); !(p.Alpha >= smallestNormal) {
 		return fmt.Errorf("sde: VP with beta from %v to %v: alpha underflows at TMax %v", b0, b1, tmax)
 	}
 	return nil
 }
+
+// smallestNormal is the least positive float64 of full precision; an alpha below it has
+// lost digits, and its lambda with them.
+const smallestNormal = 0x1p-1022
 
 func (v VP) betas() (b0, b1 float64) {
 	if v.BetaMin == 0 && v.BetaMax == 0 {
@@ -72,8 +76,8 @@ func orDefault(v, def float64) float64 {
 
 // Cosine is the variance-preserving diffusion with α(t) = cos(θ)/cos(θ₀),
 // θ = (t+s)/(1+s)·π/2, s = 0.008 [nichol2021, eq. 17]. α vanishes at t = 1, so the domain ends
-// before it. The zero value is t from 1e-3 to 0.9946, where λ is that of pixel DDPM
-// [lu2022dpm, appendix D.4]. A Cosine is safe for concurrent use.
+// before it. The zero value is t from 1e-3 to 0.9946, the end that [lu2022dpm, appendix D.4]
+// chose, where λ is -4.78. A Cosine is safe for concurrent use.
 //
 // References:
 //

@@ -34,13 +34,15 @@ const maxPhi = 8
 // phi returns φ_k(z) for k from 0 to maxPhi: φ₀ = e^z, φ_(k+1)(z) = (φ_k(z) - 1/k!)/z, φ_k(0) = 1/k!.
 // The relative error is a few units in the last place.
 //
-// The recurrence loses digits for small z, where the two terms nearly agree; there the
-// series Σ zⁱ/(i+k)! is summed. At |z| < 3 forty terms leave nothing: 3⁴⁰/40! is 1e-29.
+// The recurrence loses digits for small z, where its two terms nearly agree: the rounding
+// of 1/j! reaches φ_k divided by z^(k-j). That is no more than φ_k's own rounding once
+// |z| ≥ k. Below, the series Σ zⁱ/(i+k)! is summed: at |z| < k ≤ 8 forty terms leave nothing,
+// 8⁴¹·8!/49! is 1e-21, and terms of alternating sign cancel by a factor of 8 at most.
 func phi(k int, z float64) float64 {
 	if k == 0 {
 		return math.Exp(z)
 	}
-	if math.Abs(z) < 3 {
+	if math.Abs(z) < float64(k) {
 		sum := 0.0
 		for i := 40; i >= 0; i-- {
 			sum = 1 + sum*z/float64(i+k+1)

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
@@ -49,6 +50,9 @@ func (s RungeKutta) Info() Info {
 
 // Start implements Solver.
 func (s RungeKutta) Start(p Problem, n int) (ode.Stepper, error) {
+	if len(s.Tableau.B) == 0 {
+		return nil, fmt.Errorf("%w: it has no tableau", ErrParameter)
+	}
 	flow := scoremodel.As(p.Model, scoremodel.Flow, p.Schedule)
 	if s.In == Time {
 		return s.Tableau.Stepper(flow.Predict, n), nil

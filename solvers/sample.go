@@ -230,6 +230,9 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 		if err != nil {
 			return most, r.locate(err, at)
 		}
+		if stats.Status == ode.Stopped { // the rows that wait stop at the start
+			return Result{Stats: stats, NFE: model.calls}, nil
+		}
 	}
 	return most, nil
 }
@@ -247,6 +250,9 @@ func (r *run) locate(err error, first int) error {
 		if step.Element >= 0 {
 			out.Time, out.Row = step.At.To, first+step.Element/r.problem.Dim
 		}
+	}
+	if errors.Is(err, ode.ErrStepTooSmall) || errors.Is(err, ode.ErrTooManySteps) {
+		out.Row = first // only adaptive runs end so, and each is of one row
 	}
 	var bad *predictionError
 	if errors.As(err, &bad) {

@@ -2,6 +2,7 @@ package solvers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -72,6 +73,9 @@ func Trace(s Solver, schedule sde.Schedule, grid []float64) (*Coefficients, erro
 	fail := func(err error) (*Coefficients, error) {
 		return nil, fmt.Errorf("solvers: trace of %s: %w", Name(s), err)
 	}
+	if err := checkSchedule(schedule); err != nil {
+		return fail(err)
+	}
 	if err := CheckGrid(schedule, grid); err != nil {
 		return fail(err)
 	}
@@ -135,7 +139,11 @@ func (tr *tracer) survey() error {
 		clear(dst)
 		return nil
 	})
-	if err := tr.walk(zero, recorder{tr}, []float64{0}); err != nil {
+	err := tr.walk(zero, recorder{tr}, []float64{0})
+	if errors.Is(err, ode.ErrNonFinite) { // 0/0: a linear map of zeros is zero
+		return fmt.Errorf("%w: on zeros, %w", ErrNotLinear, err)
+	}
+	if err != nil {
 		return err
 	}
 	points := map[int][]float64{}
@@ -209,6 +217,9 @@ func (tr *tracer) run(scales []float64) (*Coefficients, error) {
 	if err := tr.walk(model, noise, x); err != nil {
 		return nil, err
 	}
+	if len(c.Evaluations) < tr.evaluations || noise.next < len(tr.requests) {
+		return nil, ErrNotLinear // on zeros it did more
+	}
 	c.Result = row(x, len(c.Evaluations))
 	return c, nil
 }
@@ -270,7 +281,7 @@ func Distance(a, b *Coefficients) (float64, error) {
 	}
 	for i, d := range a.Draws {
 		e := b.Draws[i]
-		if !(math.Abs(d.From-e.From) <= same*d.From && math.Abs(d.To-e.To) <= same*math.Abs(d.To)) {
+		if !(math.Abs(d.From-e.From) <= same*math.Abs(d.From) && math.Abs(d.To-e.To) <= same*math.Abs(d.To)) {
 			return 0, fmt.Errorf("%w: draw %d is over [%v, %v] and [%v, %v]", ErrNotSame, i, d.From, d.To, e.From, e.To)
 		}
 	}
