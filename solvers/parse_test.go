@@ -70,13 +70,21 @@ func TestNameRoundTrip(t *testing.T) {
 		"expadams3:noise=true,ramp=true": solvers.ExpAdams{Order: 3, Noise: true, Ramp: true},
 		"expadams1":                      solvers.ExpAdams{}, // order 0 means 1
 		"mine":                           custom{info: solvers.Info{Name: "mine"}},
-		"ddim":                           custom{info: solvers.Info{Name: "ddim"}}, // of another type: no parameters of DDIM's
+		"ddim":                           impostor{}, // of another type: it has no parameters of DDIM's
 	} {
 		if got := solvers.Name(s); got != text {
 			t.Errorf("Name(%#v) = %q, want %q", s, got, text)
 		}
 	}
 }
+
+// impostor has the name of another solver and a parameter that is called like that one's.
+type impostor struct {
+	custom
+	Eta string `param:"eta"`
+}
+
+func (impostor) Info() solvers.Info { return solvers.Info{Name: "ddim"} }
 
 func TestByNameErrors(t *testing.T) {
 	for _, c := range []struct {

@@ -305,6 +305,34 @@ func TestNonFinitePrediction(t *testing.T) {
 	}
 }
 
+// When one worker fails the others stop at their next step, not at the end of a long run.
+func TestFailureStopsTheOthers(t *testing.T) {
+	boom := errors.New("boom")
+	p, _ := plane(t)
+	p.Model = scoremodel.Func(scoremodel.Epsilon, func(dst, x []float64, u float64) error {
+		clear(dst)
+		if far(x) {
+			return boom
+		}
+		return nil
+	})
+	const steps = 1000
+	seen := 0
+	_, err := solvers.Sample(context.Background(), solvers.DDIM{}, p, []float64{0, 0, 1e6, 0}, &solvers.Settings{
+		Steps: steps, Workers: 2,
+		Observe: func(solvers.Observation) error {
+			seen++
+			time.Sleep(time.Millisecond) // the run of the good row would take a second
+			return nil
+		}})
+	if !errors.Is(err, boom) {
+		t.Errorf("error %v, want %v", err, boom)
+	}
+	if seen == steps {
+		t.Errorf("the other worker took all %d steps", seen)
+	}
+}
+
 // The state may overflow although every prediction is finite.
 func TestNonFiniteState(t *testing.T) {
 	p, _ := plane(t)
@@ -487,7 +515,7 @@ func TestAdaptiveRowsAreAlone(t *testing.T) {
 	const rows = 7
 	for _, s := range embedded(t) {
 		p, counter := plane(t)
-		set := solvers.Settings{Control: &ode.Control{Rel: 1e-5, Abs: 1e-5}}
+		set := solvers.Settings{Control: &ode.Control{Rel: 1e-5, Abs: 1e-5, Dim: 99}} // Dim is set by Sample
 		x := solvers.Prior(p.Schedule, 1, rows, 2)
 		var want []float64
 		total, most := 0, 0
@@ -584,6 +612,7 @@ func TestObservationsTileTheRun(t *testing.T) {
 						t.Error("two observations at a time")
 					}
 					busy = true
+					time.Sleep(10 * time.Microsecond) // in which another worker would come in
 					for i := range len(o.X) / 2 {
 						seen[o.Row+i] = append(seen[o.Row+i], o.Span)
 					}

@@ -81,46 +81,71 @@ func slopes(errs []float64) []float64 {
 	return out
 }
 
-// The tables of two steps by hand, from the formulas of the papers.
+// The tables of two steps by hand, from the formulas of the papers as they are printed there. Each
+// method is of the form x_u = carry·x_t + gain·ε + noise·z.
 func TestTraceByHand(t *testing.T) {
 	grid := []float64{1, 0.4, 0.1}
-	var alpha, sigma, kappa, beta [3]float64
+	var alpha, sigma, beta [3]float64
 	for i, u := range grid {
 		alpha[i] = math.Exp(-(0.1*u + 19.9*u*u/2) / 2)
 		sigma[i] = math.Sqrt(1 - alpha[i]*alpha[i])
-		kappa[i] = sigma[i] / alpha[i]
 		beta[i] = 0.1 + 19.9*u
 	}
-	// DDIM carries x/α and adds ε·Δκ.
-	ddim := &solvers.Coefficients{Solver: "ddim", Grid: grid,
-		Evaluations: []solvers.Evaluation{
-			{Time: grid[0], Input: solvers.Row{State: 1}},
-			{Time: grid[1], Input: solvers.Row{State: alpha[1] / alpha[0], Outputs: []float64{alpha[1] * (kappa[1] - kappa[0])}}},
-		},
-		Result: solvers.Row{State: alpha[2] / alpha[0],
-			Outputs: []float64{alpha[2] * (kappa[1] - kappa[0]), alpha[2] * (kappa[2] - kappa[1])}},
+	// With ᾱ = α² as in the papers.
+	ddim := func(eta float64) func(t, u int) (carry, gain, noise float64) {
+		return func(t, u int) (carry, gain, noise float64) {
+			at, au := alpha[t]*alpha[t], alpha[u]*alpha[u]
+			c := eta * math.Sqrt((1-au)/(1-at)) * math.Sqrt(1-at/au)
+			return math.Sqrt(au / at), math.Sqrt(1-au-c*c) - math.Sqrt(au/at)*math.Sqrt(1-at), c
+		}
 	}
-	// Euler–Maruyama on dx = [-β/2 x + β/σ ε] dt + √β dW.
-	var carry, gain, noise [2]float64
-	for i := range carry {
-		h := grid[i+1] - grid[i]
-		carry[i] = 1 - beta[i]/2*h
-		gain[i] = beta[i] / sigma[i] * h
-		noise[i] = math.Sqrt(beta[i] * -h)
+	ddpm := func(large bool) func(t, u int) (carry, gain, noise float64) {
+		return func(t, u int) (carry, gain, noise float64) {
+			at, au := alpha[t]*alpha[t], alpha[u]*alpha[u]
+			b := 1 - at/au // the β of a step of the table
+			variance := (1 - au) / (1 - at) * b
+			if large {
+				variance = b
+			}
+			return 1 / math.Sqrt(1-b), -b / math.Sqrt(1-at) / math.Sqrt(1-b), math.Sqrt(variance)
+		}
 	}
-	maruyama := &solvers.Coefficients{Solver: "eulermaruyama", Grid: grid,
-		Draws: []solvers.Draw{{From: grid[0], To: grid[1]}, {From: grid[1], To: grid[2]}},
-		Evaluations: []solvers.Evaluation{
-			{Time: grid[0], Input: solvers.Row{State: 1}},
-			{Time: grid[1], Input: solvers.Row{State: carry[0], Outputs: []float64{gain[0]}, Noises: []float64{noise[0]}}},
-		},
-		Result: solvers.Row{State: carry[1] * carry[0],
-			Outputs: []float64{carry[1] * gain[0], gain[1]}, Noises: []float64{carry[1] * noise[0], noise[1]}},
-	}
-	for _, want := range []*solvers.Coefficients{ddim, maruyama} {
-		got := trace(t, named(t, want.Solver), grid)
-		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-13, 0), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(solvers.Coefficients{})); diff != "" {
-			t.Errorf("Trace(%s) (-want +got):\n%s", want.Solver, diff)
+	for _, c := range []struct {
+		solver string
+		step   func(t, u int) (carry, gain, noise float64)
+	}{
+		{"ddim", ddim(0)},
+		{"ddim:eta=0.5", ddim(0.5)},
+		{"ddim:eta=1", ddim(1)},
+		{"ddpm", ddpm(false)},
+		{"ddpmlarge", ddpm(true)},
+		// On dx = [-β/2 x + β/σ ε] dt + √β dW, and without noise on its probability flow.
+		{"eulermaruyama", func(t, u int) (carry, gain, noise float64) {
+			h := grid[u] - grid[t]
+			return 1 - beta[t]/2*h, beta[t] / sigma[t] * h, math.Sqrt(beta[t] * -h)
+		}},
+		{"euler", func(t, u int) (carry, gain, noise float64) {
+			h := grid[u] - grid[t]
+			return 1 - beta[t]/2*h, beta[t] / sigma[t] / 2 * h, 0
+		}},
+	} {
+		a0, b0, c0 := c.step(0, 1)
+		a1, b1, c1 := c.step(1, 2)
+		want := &solvers.Coefficients{Solver: c.solver, Grid: grid,
+			Evaluations: []solvers.Evaluation{
+				{Time: grid[0], Input: solvers.Row{State: 1}},
+				{Time: grid[1], Input: solvers.Row{State: a0, Outputs: []float64{b0}}},
+			},
+			Result: solvers.Row{State: a1 * a0, Outputs: []float64{a1 * b0, b1}},
+		}
+		if c0 > 0 {
+			want.Draws = []solvers.Draw{{From: grid[0], To: grid[1]}, {From: grid[1], To: grid[2]}}
+			want.Evaluations[1].Input.Noises = []float64{c0}
+			want.Result.Noises = []float64{a1 * c0, c1}
+		}
+		got := trace(t, named(t, c.solver), grid)
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0), cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(solvers.Coefficients{})); diff != "" {
+			t.Errorf("Trace(%s) (-want +got):\n%s", c.solver, diff)
 		}
 	}
 }
@@ -947,8 +972,14 @@ func TestDistance(t *testing.T) {
 			}
 		}
 	}
+	// Draws are over the same interval only if both ends agree.
+	a, b := table(solvers.Row{}), table(solvers.Row{})
+	a.Draws, b.Draws = []solvers.Draw{{From: 1, To: 0.5}}, []solvers.Draw{{From: 0.9, To: 0.5}}
+	if d, err := solvers.Distance(a, b); !errors.Is(err, solvers.ErrNotSame) {
+		t.Errorf("Distance of tables with draws from different times = %v, %v, want ErrNotSame", d, err)
+	}
 	// The input of an evaluation counts as well as the result.
-	a, b := table(solvers.Row{State: 1}), table(solvers.Row{State: 1})
+	a, b = table(solvers.Row{State: 1}), table(solvers.Row{State: 1})
 	a.Evaluations = []solvers.Evaluation{{Time: 1, Input: solvers.Row{State: 4}}}
 	b.Evaluations = []solvers.Evaluation{{Time: 1, Input: solvers.Row{State: 3}}}
 	if d, err := solvers.Distance(a, b); d != 0.25 || err != nil {
