@@ -217,7 +217,7 @@ func (c Control) firstStep(d Deriver, x []float64, t0, t1 float64) (float64, err
 	d0 := vec.MaxRowRMS(x, x, x, c.Dim, c.Abs, c.Rel)
 	d1 := vec.MaxRowRMS(f0, x, x, c.Dim, c.Abs, c.Rel)
 	h0 := 1e-6
-	if d0 > 1e-5 && d1 > 1e-5 {
+	if d0 > 1e-5 && d1 > 1e-5 && d0 <= math.MaxFloat64 && d1 <= math.MaxFloat64 {
 		h0 = 0.01 * d0 / d1
 	}
 	h0 = math.Min(h0, math.Min(span, c.Max))

@@ -7,7 +7,7 @@ import "math"
 //
 // References:
 //
-//	[karras2022edm], [xue2023sasolver], [zhang2023gddim]
+//	[karras2022edm], [zhang2023gddim]
 
 // TauOfEta returns the tau whose step from λ to λ+h adds as much noise as DDIM with the given
 // eta: σ²(1-e^(-2τ²h)) = η²σ²(1-e^(-2h)). It depends on h; for small h, and at eta 0 and 1, tau is eta.
