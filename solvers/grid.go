@@ -9,11 +9,11 @@ import (
 	"github.com/diffsolve/diffsolve/sde"
 )
 
-// Errors of grids, to be tested with errors.Is.
-var (
-	ErrGrid     = errors.New("bad grid")                          // times that cannot be used
-	ErrUnsuited = errors.New("the grid is not for this schedule") // whatever the number of steps
-)
+// ErrGrid is wrapped by the errors of grids of times that cannot be used.
+var ErrGrid = errors.New("bad grid")
+
+// ErrUnsuited means that a grid is not for the schedule, whatever the number of steps. It wraps ErrGrid.
+var ErrUnsuited = fmt.Errorf("%w: it is not for this schedule", ErrGrid)
 
 // A Grid places the times of a run. It is a small value, safe for concurrent use.
 type Grid interface {

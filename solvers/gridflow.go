@@ -8,7 +8,7 @@ import (
 )
 
 // FlowShiftGrid shifts uniform times towards the noise, u → su/(1 + (s-1)u), as models of high resolution
-// need it [esser2024sd3, eq. 23]: on sde.Flow this multiplies κ by s. It takes the time of any schedule that ends at
+// need it [esser2024rectified, eq. 23]: on sde.Flow this multiplies κ by s. It takes the time of any schedule that ends at
 // 1 or before.
 //
 // The shift s is Shift, or, if Tokens is given, that of an image of so many tokens: with μ the line through (256, 0.5)
@@ -16,11 +16,11 @@ import (
 //
 // Without clean the ends are those of the domain, and the times between are uniform when shifted back. With
 // clean the uniform times end at tmin before the shift, as published: the last step, to clean data, leaves from the
-// shifted tmin. Terminal, if given, stretches these times so that the last is Terminal.
+// shifted tmin (from tmin itself if the shift is less than 1). Terminal, if given, stretches these times so that the last is Terminal.
 //
 // References:
 //
-//	[esser2024sd3]  P. Esser et al. Scaling Rectified Flow Transformers for High-Resolution
+//	[esser2024rectified]  P. Esser et al. Scaling Rectified Flow Transformers for High-Resolution
 //	                Image Synthesis. ICML 2024. https://arxiv.org/abs/2403.03206
 type FlowShiftGrid struct {
 	Zero
@@ -77,7 +77,7 @@ func (g FlowShiftGrid) Times(s sde.Schedule, steps int) ([]float64, error) {
 	from, to := unshift(tmax), unshift(tmin)
 	even := steps
 	if g.Clean {
-		to = tmin
+		to = math.Max(tmin, to) // a shift below 1 must not leave the domain
 		even--
 	}
 	grid := make([]float64, steps+1)
@@ -85,6 +85,7 @@ func (g FlowShiftGrid) Times(s sde.Schedule, steps int) ([]float64, error) {
 		w := float64(i) / math.Max(float64(even), 1)
 		grid[i] = shift(from*(1-w) + to*w)
 	}
+	grid[even] = math.Max(grid[even], tmin) // as rounding may fall short of it
 	grid[0] = tmax
 	// One point is tmax and nothing can be stretched.
 	if last := grid[even]; g.Terminal > 0 && even > 0 {
@@ -98,7 +99,7 @@ func (g FlowShiftGrid) Times(s sde.Schedule, steps int) ([]float64, error) {
 }
 
 // LinearQuadraticGrid is linear in time down to the fraction Threshold of the way from tmax to the end, and then
-// quadratic, with the same slope where they meet [polyak2024moviegen, section 3.4.2]. The end is clean data or tmin.
+// quadratic, with the same slope where they meet [polyak2024moviegen]. The end is clean data or tmin.
 //
 // References:
 //

@@ -132,7 +132,7 @@ func (g PolyexponentialGrid) Times(s sde.Schedule, steps int) ([]float64, error)
 //
 // References:
 //
-//	[lee2024beta]  T. Lee et al. Beta Sampling is All You Need: Efficient Image Generation Strategy for
+//	[lee2024beta]  H. Lee et al. Beta Sampling is All You Need: Efficient Image Generation Strategy for
 //	               Diffusion Models using Stepwise Spectral Analysis. 2024. https://arxiv.org/abs/2407.12173
 type BetaGrid struct {
 	Zero
