@@ -272,6 +272,34 @@ func TestAYSGrid(t *testing.T) {
 	}
 }
 
+// Clean data follow the times of one step less, except where a grid says that they replace the last.
+func TestCleanEnds(t *testing.T) {
+	const steps = 9
+	for name, s := range schedules(t) {
+		for _, g := range solvers.Grids() {
+			clean, err := withClean(t, g).Times(s, steps)
+			if isRule(g) || errors.Is(err, solvers.ErrUnsuited) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []float64
+			switch g.(type) {
+			case solvers.SGMGrid:
+				want = mustTimes(t, g, s, steps)[:steps]
+			case solvers.LinearQuadraticGrid, solvers.FlowShiftGrid: // they have tests of their own
+				continue
+			default:
+				want = mustTimes(t, g, s, steps-1)
+			}
+			if diff := cmp.Diff(append(want, 0), clean); diff != "" {
+				t.Errorf("%s of %s (-want +got):\n%s", g.Name(), name, diff)
+			}
+		}
+	}
+}
+
 func TestGridParameters(t *testing.T) {
 	nan := math.NaN()
 	clean := solvers.Zero{Clean: true}
