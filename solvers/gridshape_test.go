@@ -359,13 +359,7 @@ func TestGridsRun(t *testing.T) {
 	for _, g := range solvers.Grids() {
 		runs := 0
 		for name, s := range all {
-			m, err := scoremodel.NewMixture(s,
-				scoremodel.Component{Weight: 0.5, Mean: []float64{-1, 0.5}, Variance: 0.2},
-				scoremodel.Component{Weight: 0.5, Mean: []float64{1, 0}, Variance: 0.15})
-			if err != nil {
-				t.Fatal(err)
-			}
-			p := solvers.Problem{Schedule: s, Model: m, Dim: 2, Noise: sde.Fresh{Seed: 3}}
+			p := twoClouds(t, s)
 			for _, g := range []solvers.Grid{g, withClean(t, g)} {
 				for steps := 1; steps <= 5; steps++ {
 					grid, err := g.Times(s, steps)
@@ -382,7 +376,7 @@ func TestGridsRun(t *testing.T) {
 						}
 						x := solvers.Prior(s, 1, 3, 2)
 						want := make([]float64, len(x))
-						if err := scoremodel.As(m, scoremodel.Data, s).Predict(want, x, grid[0]); err != nil {
+						if err := scoremodel.As(p.Model, scoremodel.Data, s).Predict(want, x, grid[0]); err != nil {
 							t.Fatal(err)
 						}
 						if _, err := solvers.Sample(context.Background(), v, p, x, &solvers.Settings{Grid: grid}); err != nil {
