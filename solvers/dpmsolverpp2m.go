@@ -1,8 +1,6 @@
 package solvers
 
 import (
-	"fmt"
-
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 )
@@ -31,17 +29,5 @@ func (DPMSolverPP2M) Info() Info {
 
 // Start implements Solver.
 func (s DPMSolverPP2M) Start(p Problem, n int) (ode.Stepper, error) {
-	if s.Variant != "" && s.Variant != "midpoint" && s.Variant != "heun" {
-		return nil, fmt.Errorf("%w: variant is %q, want midpoint or heun", ErrParameter, s.Variant)
-	}
-	return (&multistep{kind: scoremodel.Data, in: Lambda, lowerFinal: s.LowerFinal,
-		predictor: formula{slope2M(s.Variant), 2}}).bind(p, n)
-}
-
-// slope2M is the rule of DPM-Solver's second-order multistep methods.
-func slope2M(variant string) rule {
-	if variant == "heun" {
-		return slopeRule(func(e exponential) float64 { return e.phi(2) })
-	}
-	return slopeRule(func(e exponential) float64 { return e.phi(1) / 2 })
+	return start2M(p, n, scoremodel.Data, s.Variant, s.LowerFinal)
 }

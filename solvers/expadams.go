@@ -35,7 +35,11 @@ func (s ExpAdams) Info() Info {
 	if s.Noise {
 		i.Kind, i.Ref = scoremodel.Epsilon, "zhang2023deis"
 	}
-	return i.adams(order, !s.Ramp)
+	i = i.adams(order, !s.Ramp)
+	// Note: order 6 shows its slope only where little is left above rounding: 5.70 is observed on normal
+	// data over 45 to 362 steps, whatever the start. What is certified is claimed.
+	i.Order = min(i.Order, 5)
+	return i
 }
 
 // adams completes the i of an Adams method of the given order by what its start is: single steps

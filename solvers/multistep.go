@@ -385,3 +385,11 @@ func checkOrder(order, highest int) error {
 	}
 	return nil
 }
+
+// orDefault returns the order, or the default where it is 0.
+func orDefault(order, standard int) int {
+	if order == 0 {
+		return standard
+	}
+	return order
+}
