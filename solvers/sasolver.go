@@ -59,6 +59,9 @@ func (s SASolver) Info() Info {
 		return i
 	}
 	i.Stochastic, i.WeakOrder = true, float64(min(order, 2))
+	if s.Tau == 1 && s.Since == 0 && s.Until == 0 {
+		i.StrongOrder = 1 // towards the reverse SDE, whose paths are known
+	}
 	return i
 }
 

@@ -14,6 +14,9 @@ import (
 // corrector and the next step. The last step is not corrected, as published. The zero value is of order 2 (the result: 3) in data prediction, with the
 // paper's second choice of B(h), which it recommends.
 //
+// The published start, with lower orders, caps the order of the result at 3, because the first state is corrected
+// with a prediction at a state of order 1. It shows late in runs from pure noise, whose first steps hardly matter.
+//
 // The paper's weights solve a Vandermonde system R(h)ρ = φ(h)/B(h), and the step is multiplied by B: where the
 // system is solved B cancels and what remains are Adams weights. It is not solved but answered by ρ = 1/2 for
 // the predictor with two predictions and the corrector with one earlier: there the slope's weight is
@@ -48,17 +51,23 @@ func (s UniPC) Info() Info {
 		i.Kind = scoremodel.Epsilon
 	}
 	i = i.started(s.starter())
-	switch {
-	case s.Uncorrected:
-		i.Memory = order - 1
-		i.Order = order
-		if !s.Starter {
-			i.Order = min(order, 2)
-		}
-	default:
-		i.Order = order + 1
+	i.Order = order + 1
+	if s.Uncorrected {
+		i.Memory, i.Order = order-1, order
+	}
+	if !s.Starter {
+		i.Order = min(i.Order, s.cap())
 	}
 	return i.lowered(s.LowerFinal)
+}
+
+// cap returns the order to which a start with one prediction limits the run: the first step is of order 1,
+// and corrected, with the prediction at the state of order 1, of order 2; a single step has one order more.
+func (s UniPC) cap() int {
+	if s.Uncorrected {
+		return 2
+	}
+	return 3
 }
 
 // Start implements Solver.
