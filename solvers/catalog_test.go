@@ -54,6 +54,7 @@ var variants = []solvers.Solver{
 	solvers.SASolver{Predictor: 3, Corrector: 4, Mode: "pece", Tau: 1},
 	solvers.SASolver{Predictor: 2, Corrector: 1, Tau: 0.5, Noise: true},
 	solvers.SASolver{Predictor: 3, Tau: 1},
+	solvers.SASolver{Predictor: 2, Corrector: 2, Tau: 1, Simple: true},
 	solvers.SASolver{Predictor: 3, Corrector: 3, Tau: 1.2, Since: 0.8, Until: 0.2, LowerFinal: true},
 }
 

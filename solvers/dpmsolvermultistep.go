@@ -31,7 +31,7 @@ func (s DPMSolver2M) Start(p Problem, n int) (ode.Stepper, error) {
 }
 
 func start2M(p Problem, n int, kind scoremodel.Kind, variant string, lowerFinal bool) (ode.Stepper, error) {
-	slope := func(e exponential) float64 { return e.phi(1) / 2 }
+	slope := halfOfConstant
 	switch variant {
 	case "", "midpoint":
 	case "heun":

@@ -240,6 +240,22 @@ func slopeRule(slope func(e exponential) float64) rule {
 	}
 }
 
+// The slope's weights that stand in for the exact φ_2, to which they are equal to first order in h: half of
+// what multiplies a constant, and half of the limit of that for small steps.
+func halfOfConstant(e exponential) float64 { return e.phi(1) / 2 }
+func halfOfZ(e exponential) float64        { return e.gain * math.Abs(e.z) / 2 }
+
+// withLine is the first rule with the second in its place for one or two predictions.
+func withLine(r, line rule) rule {
+	return func(w, nodes []float64, s segment) {
+		if len(nodes) <= 2 {
+			line(w, nodes, s)
+			return
+		}
+		r(w, nodes, s)
+	}
+}
+
 // starter takes the first steps of a trajectory in single steps, so that a multistep method does not begin
 // with lower orders. Its stages are first-order steps with combined predictions,
 //

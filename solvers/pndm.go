@@ -1,9 +1,6 @@
 package solvers
 
 import (
-	"fmt"
-	"math"
-
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 )
@@ -33,7 +30,7 @@ func constantAdams(order int) *multistep {
 	return &multistep{kind: scoremodel.Epsilon, in: Kappa, predictor: formula{constantRule, order}}
 }
 
-// IPNDM is the improved PNDM [zhang2023deis, appendix H]: the weights of the Adams method on
+// IPNDM is the improved PNDM [zhang2023deis, appendix]: the weights of the Adams method on
 // equal steps, applied to any grid, beginning with lower orders. The order is 2 at most, on
 // smooth grids, and 1 on grids whose steps alternate. The zero value is of order 4.
 //
@@ -61,7 +58,7 @@ func (s IPNDM) Start(p Problem, n int) (ode.Stepper, error) {
 }
 
 // PLMS is the pseudo linear multistep sampler, PNDM's formula for all steps but the first
-// [liu2022pndm, equations 12 and 23]: constant Adams weights of order 4. It begins as Stable
+// [liu2022pndm, section 3]: constant Adams weights of order 4. It begins as Stable
 // Diffusion's does, with the pseudo improved Euler step, one evaluation more, and then orders 2 and 3.
 //
 // References:
@@ -85,7 +82,7 @@ func (s PLMS) Start(p Problem, n int) (ode.Stepper, error) {
 	return finisher{st}, err
 }
 
-// PNDM is the pseudo numerical method of [liu2022pndm, algorithm 2]: three pseudo Runge–Kutta steps
+// PNDM is the pseudo numerical method of [liu2022pndm, section 3]: three pseudo Runge–Kutta steps
 // of four evaluations, whose stages lie at the middle of the step in time, and then constant Adams weights of order 4.
 //
 // The weights are those of equal steps: the order is 2 on grids that are smooth, whatever the order
@@ -195,46 +192,4 @@ func publishedIPNDMV(w, nodes []float64, s segment) {
 	for j := range w {
 		w[j] *= s.toKappa()
 	}
-}
-
-// GradientEstimation follows the gradient of the distance to the data, estimated from the latest two
-// predictions [permenter2024, algorithm 2]: Euler's step in κ with
-//
-//	ε_0 + (Gamma - 1)(ε_0 - ε_1)
-//
-// for ε, and ε_0 in the first step. The zero value has the paper's Gamma 2. It is of order 1 but for Gamma 1.5, with which it is
-// the Adams method of order 2 on equal steps and so of order 2 where they change smoothly; Gamma 1 is DDIM.
-//
-// References:
-//
-//	[permenter2024]
-type GradientEstimation struct {
-	Gamma float64 `param:"gamma" default:"2" about:"weight of the latest prediction, more than 0"`
-}
-
-// Info implements Solver.
-func (s GradientEstimation) Info() Info {
-	i := Info{Name: "gradientestimation", About: "Euler's method in kappa with an extrapolated prediction", Order: 1, NFE: 1, Memory: 1,
-		Kind: scoremodel.Epsilon, Ref: "permenter2024"}
-	if s.Gamma == 1.5 {
-		i.Order = 2
-	}
-	return i
-}
-
-// Start implements Solver.
-func (s GradientEstimation) Start(p Problem, n int) (ode.Stepper, error) {
-	gamma := s.Gamma
-	if gamma == 0 {
-		gamma = 2
-	}
-	if !(gamma > 0) || math.IsInf(gamma, 1) {
-		return nil, fmt.Errorf("%w: gamma is %v, want a positive number", ErrParameter, s.Gamma)
-	}
-	return (&multistep{kind: scoremodel.Epsilon, in: Kappa, predictor: formula{func(w, _ []float64, s segment) {
-		w[0] = s.toKappa()
-		if len(w) == 2 {
-			w[0], w[1] = gamma*w[0], -(gamma-1)*w[0]
-		}
-	}, 2}}).bind(p, n)
 }

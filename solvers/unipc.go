@@ -2,17 +2,16 @@ package solvers
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 )
 
-// UniPC is the unified predictor-corrector [zhao2023unipc, algorithms 1 to 3]: the predictor UniP of Order
+// UniPC is the unified predictor-corrector [zhao2023unipc, section 3]: the predictor UniP of Order
 // predictions and the corrector UniC, which knows the one at the end of the step too. The corrected
 // state has order Order+1 and costs no evaluation: the prediction at the predicted state serves the
 // corrector and the next step. The last step is not corrected, as published. The zero value is of order 2 (the result: 3) in data prediction, with the
-// paper's second choice of B(h), which it recommends.
+// paper's second choice of B(h), the default of its code.
 //
 // The published start, with lower orders, caps the order of the result at 3, because the first state is corrected
 // with a prediction at a state of order 1. It shows late in runs from pure noise, whose first steps hardly matter.
@@ -80,21 +79,15 @@ func (s UniPC) Start(p Problem, n int) (ode.Stepper, error) {
 	var line rule
 	switch s.Variant {
 	case "bh1":
-		line = slopeRule(func(e exponential) float64 { return e.gain * math.Abs(e.z) / 2 })
+		line = slopeRule(halfOfZ)
 	case "", "bh2":
-		line = slopeRule(func(e exponential) float64 { return e.phi(1) / 2 })
+		line = slopeRule(halfOfConstant)
 	case "vary":
 		line = exact
 	default:
 		return nil, fmt.Errorf("%w: variant is %q, want bh1, bh2 or vary", ErrParameter, s.Variant)
 	}
-	r := func(w, nodes []float64, s segment) {
-		if len(nodes) <= 2 {
-			line(w, nodes, s)
-			return
-		}
-		exact(w, nodes, s)
-	}
+	r := withLine(exact, line)
 	st := &multistep{kind: kind, in: Lambda, predictor: formula{r, order}, lowerFinal: s.LowerFinal, start: s.starter()}
 	if !s.Uncorrected {
 		st.corrector = formula{r, order + 1}
