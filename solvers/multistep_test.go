@@ -6,6 +6,9 @@ import (
 	"math"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 	"github.com/diffsolve/diffsolve/solvers/solvertest"
@@ -303,5 +306,47 @@ func TestMultistepParameters(t *testing.T) {
 		if _, err := s.Start(p, 1); !errors.Is(err, solvers.ErrParameter) {
 			t.Errorf("%+v: Start returns %v, want ErrParameter", s, err)
 		}
+	}
+}
+
+// TestLowerFinal: the last step uses one prediction and the one before it two.
+func TestLowerFinal(t *testing.T) {
+	times, err := solvers.QuadraticGrid{}.Times(sde.VP{}, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, full := range map[string]int{"dpm3m": 3, "deis": 4} {
+		for lower, want := range map[string]int{"": full, ":lowerfinal=true": 1} {
+			used := 0
+			for _, w := range lastStep(table(t, name+lower, times)) {
+				if math.Abs(w) > 1e-10 {
+					used++
+				}
+			}
+			if used != want {
+				t.Errorf("%s%s: the last step uses %d predictions, want %d", name, lower, used, want)
+			}
+		}
+	}
+	// dpm2m with the last step of order 1 is dpm3m with the last two of lower order, if there are three steps: 1, 2, 1.
+	d, err := solvers.Distance(table(t, "dpm3m:lowerfinal=true", times[:4]), table(t, "dpm2m:variant=heun,lowerfinal=true", times[:4]))
+	if err != nil || !(d <= 1e-12) {
+		t.Errorf("three steps of dpm3m and dpm2m, with lower orders at the end: distance %.2g, %v", d, err)
+	}
+}
+
+// TestPECE holds a single step of predictor order 1 and corrector order 2 in noise prediction against its closed form: a line through
+// both predictions, x_t = (α_t/α_s)x - σ_t[(e^h - 1)ε_s + (e^h - 1 - h)/h (ε_t - ε_s)], with ε_t at DDIM's state.
+func TestPECE(t *testing.T) {
+	vp := sde.VP{}
+	times := []float64{0.7, 0.4}
+	c := table(t, "sasolver:predictor=1,corrector=2,tau=0,noise=true,mode=pece", times)
+	from, to := vp.At(times[0]), vp.At(times[1])
+	h := sde.H(from, to)
+	slope := -to.Sigma * (math.Exp(h) - 1 - h) / h
+	want := []float64{to.Alpha / from.Alpha, -to.Sigma*math.Expm1(h) - slope, slope, -to.Sigma * math.Expm1(h)}
+	got := []float64{c.Result.State, c.Result.Outputs[0], c.Result.Outputs[1], c.Evaluations[1].Input.Outputs[0]}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-13, 0)); diff != "" {
+		t.Errorf("coefficients of one step, state, first and second prediction, and first in the predicted state (-want +got):\n%s", diff)
 	}
 }
