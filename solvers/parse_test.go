@@ -94,9 +94,9 @@ func TestByNameErrors(t *testing.T) {
 	}{
 		{"ddimm", solvers.ErrUnknown, `unknown solver "ddimm", did you mean "ddim"?`},
 		{"dppm", solvers.ErrUnknown, `did you mean "ddpm"?`},
-		{"dpm2m", solvers.ErrUnknown, `did you mean "dpm2"?`},
+		{"dpm4", solvers.ErrUnknown, `did you mean "dpm1"?`},
 		{"hein:eta=1", solvers.ErrUnknown, `unknown solver "hein", did you mean "heun"?`},
-		{"unipc", solvers.ErrUnknown, `unknown solver "unipc", want one of euler, `}, // like no other name
+		{"quadrature", solvers.ErrUnknown, `unknown solver "quadrature", want one of euler, `}, // like no other name
 		{"", solvers.ErrUnknown, `unknown solver ""`},
 		{"a name that is like no other", solvers.ErrUnknown, `unknown solver "a name that is like no other", want one of euler, `},
 		{":", solvers.ErrUnknown, `unknown solver ""`},
@@ -164,8 +164,9 @@ func TestParameters(t *testing.T) {
 		want []solvers.Parameter // without About
 	}{
 		{solvers.DDIM{}, []solvers.Parameter{{Name: "eta", Default: "0"}}},
-		{solvers.DPMSolverPP2M{}, []solvers.Parameter{{Name: "variant", Default: "midpoint", Values: []string{"midpoint", "heun"}}}},
-		{solvers.ExpAdams{Order: 3}, []solvers.Parameter{{Name: "noise", Default: "false"}, {Name: "ramp", Default: "false"}}},
+		{solvers.DPMSolverPP2M{}, []solvers.Parameter{{Name: "variant", Default: "midpoint", Values: []string{"midpoint", "heun"}}, {Name: "lowerfinal", Default: "false"}}},
+		{solvers.ExpAdams{Order: 3}, []solvers.Parameter{{Name: "noise", Default: "false"}, {Name: "ramp", Default: "false"},
+			{Name: "nodes", Default: "lambda", Values: []string{"lambda", "kappa", "t"}}}},
 		{solvers.KarrasGrid{}, []solvers.Parameter{{Name: "clean", Default: "false"}, {Name: "rho", Default: "7"}}},
 		{solvers.DDPM{}, nil},
 		{solvers.TimeGrid{}, []solvers.Parameter{{Name: "clean", Default: "false"}}},

@@ -475,11 +475,38 @@ func gaussian(t testing.TB, data solvers.Normal) *scoremodel.Gaussian {
 	return g
 }
 
+// swell returns by how much the terms that cancel in what becomes of normal data outgrow those of DDIM,
+// at least 1: methods of high order extrapolate far on so few steps, and rounding swells with the terms. Their
+// size is the result with every coefficient replaced by its absolute value.
+func swell(c, ddim *solvers.Coefficients, data solvers.Normal) float64 {
+	absolute := func(r solvers.Row) solvers.Row {
+		a := solvers.Row{State: math.Abs(r.State)}
+		for _, v := range r.Outputs {
+			a.Outputs = append(a.Outputs, math.Abs(v))
+		}
+		for _, v := range r.Noises {
+			a.Noises = append(a.Noises, math.Abs(v))
+		}
+		return a
+	}
+	size := func(c *solvers.Coefficients) float64 {
+		a := *c
+		a.Result, a.Evaluations = absolute(c.Result), nil
+		for _, e := range c.Evaluations {
+			a.Evaluations = append(a.Evaluations, solvers.Evaluation{Time: e.Time, Input: absolute(e.Input)})
+		}
+		sum := a.Affine(solvers.Normal{Mean: -math.Abs(data.Mean), Variance: data.Variance}) // the slope is positive, the offset is -mean's
+		return sum.Const + sum.State
+	}
+	return max(1, size(c)/size(ddim))
+}
+
 // The table predicts what a run on normal data does: for given states, and given draws.
 func TestAffineIsTheRun(t *testing.T) {
 	data := solvers.Normal{Mean: 0.7, Variance: 0.0625}
 	start := []float64{-1.3, 0.4, 2}
 	rng := rand.New(rand.NewPCG(5, 6))
+	ddim := trace(t, solvers.DDIM{}, rough)
 	for _, s := range append(deterministic(), stochastic()...) {
 		table := trace(t, s, rough)
 		draws := make([][]float64, len(table.Draws))
@@ -499,7 +526,7 @@ func TestAffineIsTheRun(t *testing.T) {
 				want[i] += n * draws[k][i]
 			}
 		}
-		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12*swell(table, ddim, data))); diff != "" {
 			t.Errorf("%s: Affine of the table and Sample differ (-want +got):\n%s", solvers.Name(s), diff)
 		}
 	}
@@ -508,13 +535,14 @@ func TestAffineIsTheRun(t *testing.T) {
 // Affine goes through the table backwards and Stages forwards.
 func TestStagesEndInAffine(t *testing.T) {
 	data := solvers.Normal{Mean: 0.7, Variance: 0.25}
+	ddim := trace(t, solvers.DDIM{}, rough)
 	for _, s := range append(deterministic(), stochastic()...) {
 		table := trace(t, s, rough)
 		stages := table.Stages(data)
 		if got, want := len(stages), len(table.Evaluations)+1; got != want {
 			t.Errorf("%s: Stages returns %d stages, want %d", solvers.Name(s), got, want)
 		}
-		if diff := cmp.Diff(table.Affine(data), stages[len(stages)-1], cmpopts.EquateApprox(0, 1e-13)); diff != "" {
+		if diff := cmp.Diff(table.Affine(data), stages[len(stages)-1], cmpopts.EquateApprox(0, 1e-13*swell(table, ddim, data))); diff != "" {
 			t.Errorf("%s: Affine and the last stage differ (-Affine +Stages):\n%s", solvers.Name(s), diff)
 		}
 	}
