@@ -95,8 +95,8 @@ func checkInfo(s solvers.Solver) (faults []string) {
 	if i.NFE < 1 || i.StartNFE < 0 || i.Memory < 0 {
 		add("NFE %d, StartNFE %d, Memory %d: want at least 1, 0, 0", i.NFE, i.StartNFE, i.Memory)
 	}
-	if i.Order == 0 && i.WeakOrder == 0 {
-		add("no order is claimed")
+	if ordered := i.Order != 0 || i.WeakOrder != 0 || i.StrongOrder != 0; ordered == i.Approximate {
+		add("Approximate is %t with order %d, weak order %v, strong order %v", i.Approximate, i.Order, i.WeakOrder, i.StrongOrder)
 	}
 	if i.Stochastic && i.Order != 0 || !i.Stochastic && (i.WeakOrder != 0 || i.StrongOrder != 0) {
 		add("Stochastic is %t with order %d, weak order %v, strong order %v", i.Stochastic, i.Order, i.WeakOrder, i.StrongOrder)
