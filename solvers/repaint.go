@@ -5,6 +5,7 @@ import (
 
 	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/sde"
 )
 
@@ -82,6 +83,7 @@ func (s RePaint) Start(p Problem, n int) (ode.Stepper, error) {
 		return nil, err
 	}
 	st := &repaint{RePaint: s, schedule: p.Schedule, path: path, inner: inner, dim: p.Dim, known: s.Known,
+		model:   scoremodel.As(p.Model, scoremodel.Data, p.Schedule),
 		upDraws: s.Of.Info().Stochastic, z: make([]float64, n), x: make([]float64, n)}
 	if len(s.Known) != p.Dim {
 		st.known = s.Known[p.Row*p.Dim:][:n]
@@ -94,6 +96,7 @@ type repaint struct {
 	schedule sde.Schedule
 	path     sde.Brownian
 	inner    ode.Stepper
+	model    scoremodel.Model // for the step to clean data
 	dim      int
 	known    []float64 // one row, or one for each of the state
 	upDraws  bool      // see paint
@@ -101,8 +104,20 @@ type repaint struct {
 	x        []float64
 }
 
+// ReachesClean implements Finisher: clean data keep the known elements, which the model's prediction would not.
+func (s *repaint) ReachesClean() {}
+
 func (s *repaint) Step(dst, src []float64, at ode.Span) error {
 	copy(s.x, src)
+	if to := s.schedule.At(at.To); to.Sigma == 0 {
+		if err := s.model.Predict(s.z, s.x, at.From); err != nil {
+			return err
+		}
+		vec.Lin(s.x, vec.Term{C: to.Alpha, X: s.z})
+		s.replace(to)
+		copy(dst, s.x)
+		return nil
+	}
 	for pass := range s.Resample {
 		part := ode.Span{From: at.From, N: s.Jump}
 		for ; part.Index < s.Jump; part.Index++ {
