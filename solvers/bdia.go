@@ -19,8 +19,9 @@ import (
 // DDIM's. The paper's program also counts γ the other way, as 1 - γ.
 //
 // For γ = 1 it is the leapfrog method, up to the scale α: of order 2 on smooth grids, and of order 1 where steps vary abruptly.
-// It damps nothing, so errors of alternating sign persist. For γ < 1 it is of order 1, with an error (1-γ)/(1+γ) times DDIM's; undoing N
-// steps then multiplies rounding by up to γ^(-N).
+// It damps nothing, so errors of alternating sign persist. For γ < 1 it is of order 1, with an error (1-γ)/(1+γ) times DDIM's; N steps
+// upwards multiply errors of alternating sign by γ^(-N): rounding, in a round trip, and in the inversion of a sample the error of
+// the first step too, so that the noise it comes from is not approached with more steps.
 //
 // References:
 //

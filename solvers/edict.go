@@ -17,11 +17,14 @@ import (
 //	y' = a y + b ε(x', t)      y_s = p y' + (1-p) x_s
 //
 // Every line can be solved for the one quantity that it changes, and a step upwards, with s noisier than
-// t, does so; see InvertPair. The copies start out equal. Undoing multiplies the rounding of their
-// difference by 1/p² per step, 1400 over 50 steps of the default.
+// t, does so; see InvertPair. The copies start out equal.
 //
-// ε(x', t) belongs to the state at s and to the time t: the method is of order 1. The paper's program
-// exchanges the copies after every step, which its equations do not.
+// ε(x', t) belongs to the state at s and to the time t: the method is of order 1, and with few steps a
+// poor one; below some 40 over a whole schedule the copies drift apart. Upwards their difference is multiplied by
+// 1/P² per step, 1400 over 50 steps of the default: that much rounding a round trip costs, and with many more steps the noise that a
+// sample is inverted to has an error that grows without bound. What is exact is the way back.
+//
+// The paper's program exchanges the copies after every step, which its equations do not.
 //
 // References:
 //

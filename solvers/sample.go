@@ -88,8 +88,8 @@ func Sample(ctx context.Context, s Solver, p Problem, x []float64, set *Settings
 // both runs. With DDIM this is DDIM inversion [song2021ddim, section 4.3], with DPMSolverPP2M that of DPM-Solver++. The samples
 // are taken as states at the last time; a grid that ends on clean data is refused, because the flow has no start there.
 //
-// The two runs evaluate the model at different states, and so do not undo each other. EDICT and BDIA do,
-// see InvertPair. The result and the errors are those of Sample.
+// The two runs evaluate the model at different states, and so do not undo each other: the round trip has an error of the method's order, or
+// of one more if that is even. EDICT and BDIA undo their steps, see InvertPair. The result and the errors are those of Sample.
 func Invert(ctx context.Context, s Solver, p Problem, x []float64, set *Settings) (Result, error) {
 	r := newRun(s, p, set)
 	r.up = true
