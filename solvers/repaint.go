@@ -18,8 +18,8 @@ import (
 // into Jump parts, even in λ, which are all walked before going back. The paper's setting of 250 steps and jump length 10 is a grid of 25 steps with
 // Jump 10. Multistep solvers begin anew after each way back, so that with Jump 1 they are of order 1.
 //
-// As Resample grows the law of the result tends to that of the unknown part given the known one, for any
-// grid that is fine enough; no order is claimed. RePaint is not in the catalogue, since it needs Mask and Known.
+// As Resample and the number of steps both grow, the law of the result tends to that of the unknown part given the known one;
+// neither alone suffices, so no order is claimed. RePaint is not in the catalogue, since it needs Mask and Known.
 //
 // References:
 //
@@ -125,7 +125,8 @@ func (s *repaint) Step(dst, src []float64, at ode.Span) error {
 			if err := s.inner.Step(s.x, s.x, part); err != nil {
 				return err
 			}
-			if part.Index+1 < s.Jump || pass+1 == s.Resample {
+			turns := part.Index+1 == s.Jump && pass+1 < s.Resample
+			if !s.upDraws || !turns {
 				if err := s.paint(part); err != nil {
 					return err
 				}
@@ -154,7 +155,8 @@ func (s *repaint) node(at ode.Span, i int) float64 {
 // paint replaces the known elements by a draw of them at the end of the part.
 //
 // A path without memory refuses two draws over an interval in one direction. If the solver has drawn
-// downwards, this draw goes upwards; otherwise it goes down, since the way back goes up.
+// downwards, this draw goes upwards; then the one for the way back cannot, and paint is left out before it: nobody looks at the
+// known elements until back has drawn them anew. If the solver does not draw, this draw goes down.
 func (s *repaint) paint(part ode.Span) error {
 	from, to := part.From, part.To
 	if s.upDraws {
@@ -167,8 +169,7 @@ func (s *repaint) paint(part ode.Span) error {
 	return nil
 }
 
-// back diffuses the state from the end of the step to its start. The known elements need no
-// draw at the end first: nobody looks at them before they are drawn at the start.
+// back diffuses the state from the end of the step to its start, where the known elements are drawn from their law.
 func (s *repaint) back(at ode.Span) error {
 	if err := s.draw(at.To, at.From); err != nil {
 		return err
