@@ -21,6 +21,9 @@ var claims = []struct {
 	{"ddim", "expadams1:noise=true", true, 1e-12},
 	{"ddim:eta=1", "ddpm", true, 1e-11},
 	{"expadams2", "dpm++2m:variant=heun", true, 1e-11},
+	{"cfgppddim", "ddim", true, 0}, // on models that are not guided
+	{"cfgpp2m", "dpm++2m", true, 0},
+	{"tcd:gamma=0", "ddim", true, 1e-12},
 	{"euler", "ddim", false, 0},
 	{"eulermaruyama", "ddpm", false, 0},
 }
