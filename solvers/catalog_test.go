@@ -22,7 +22,6 @@ var variants = []solvers.Solver{
 	solvers.ExpAdams{Order: 2, Noise: true},
 	solvers.ExpAdams{Order: 3, Noise: true},
 	solvers.ExpAdams{Order: 3, Ramp: true},
-	solvers.CFGPP{Of: solvers.DDIM{Eta: 1}},
 	solvers.EDICT{P: 0.8},
 	solvers.BDIA{Gamma: 0.5},
 	solvers.TCD{},

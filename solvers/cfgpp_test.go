@@ -16,39 +16,25 @@ import (
 	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
+	"github.com/diffsolve/diffsolve/solvers/solvertest"
 )
-
-// trace returns the coefficient table, or ends the test.
-func trace(t testing.TB, s solvers.Solver, grid []float64) *solvers.Coefficients {
-	t.Helper()
-	c, err := solvers.Trace(s, sde.VP{}, grid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// distance returns that of two solvers' tables, or ends the test.
-func distance(t testing.TB, a, b solvers.Solver, grid []float64) float64 {
-	t.Helper()
-	d, err := solvers.Distance(trace(t, a, grid), trace(t, b, grid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-// uneven is a grid whose steps are regular in no variable.
-var uneven = []float64{1, 0.93, 0.8, 0.72, 0.55, 0.41, 0.37, 0.2, 0.09, 0.03, 0.001}
 
 // TestCFGPPWithoutGuidance compares bits: a model that is not guided must leave the solver inside as it is.
 func TestCFGPPWithoutGuidance(t *testing.T) {
 	for _, of := range []solvers.Solver{
 		solvers.DDIM{}, solvers.DDIM{Eta: 0.5}, solvers.DPMSolverPP2M{}, solvers.DPMSolver{Order: 3}, solvers.RungeKutta{Tableau: ode.Euler, In: solvers.Kappa},
 	} {
-		if d := distance(t, solvers.CFGPP{Of: of}, of, uneven); d != 0 {
+		if d := between(t, solvers.CFGPP{Of: of}, of, rough); d != 0 {
 			t.Errorf("CFG++ around %s differs from it by %v on a plain model", solvers.Name(of), d)
 		}
+	}
+}
+
+// TestCFGPPConformance runs the suite around a stochastic solver and one with stages, which the catalogue does not.
+func TestCFGPPConformance(t *testing.T) {
+	for _, of := range []solvers.Solver{solvers.DDIM{Eta: 1}, solvers.DPMSolver{Order: 3}, solvers.RungeKutta{Tableau: ode.Heun}} {
+		s := solvers.CFGPP{Of: of}
+		t.Run(s.Info().Name, func(t *testing.T) { solvertest.Run(t, s) })
 	}
 }
 

@@ -101,8 +101,8 @@ func TestDistilledEquivalences(t *testing.T) {
 		{solvers.TCD{Gamma: 1}, solvers.TrigFlow{}, 1e-5, 1},
 		{solvers.TCD{Gamma: 0.3}, solvers.DDIM{Eta: 0.3}, 1e-2, 1},
 	} {
-		grid := uneven[:len(uneven)-1] // at the schedule's first time Consistency draws no noise
-		if d := distance(t, test.a, test.b, grid); !(d >= test.lo && d <= test.hi) {
+		grid := rough[:len(rough)-1] // at the schedule's first time Consistency draws no noise
+		if d := between(t, test.a, test.b, grid); !(d >= test.lo && d <= test.hi) {
 			t.Errorf("%s and %s differ by %.2g, want %v to %v", solvers.Name(test.a), solvers.Name(test.b), d, test.lo, test.hi)
 		}
 	}

@@ -20,8 +20,8 @@ import (
 
 var reversible = []solvers.Solver{solvers.EDICT{}, solvers.BDIA{}, solvers.BDIA{Gamma: 0.9}}
 
-// digits returns the ideal denoiser of handwritten digits and some of the digits.
-func digits(t testing.TB, rows int) (solvers.Problem, []float64) {
+// handwritten returns the ideal denoiser of handwritten digits and some of the digits.
+func handwritten(t testing.TB, rows int) (solvers.Problem, []float64) {
 	t.Helper()
 	images, _ := scoremodel.Digits()
 	m, err := scoremodel.NewDataset(sde.VP{}, images[:100*64], 64, 0.1)
@@ -36,7 +36,7 @@ func digits(t testing.TB, rows int) (solvers.Problem, []float64) {
 func TestReversible(t *testing.T) {
 	const exact = 1e-10
 	mixture := solvertest.MixtureFlow()
-	digit, images := digits(t, 5)
+	digit, images := handwritten(t, 5)
 	for _, test := range []struct {
 		name string
 		p    solvers.Problem

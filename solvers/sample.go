@@ -90,6 +90,10 @@ func Sample(ctx context.Context, s Solver, p Problem, x []float64, set *Settings
 //
 // The two runs evaluate the model at different states, and so do not undo each other: the round trip has an error of the method's order, or
 // of one more if that is even. EDICT and BDIA undo their steps, see InvertPair. The result and the errors are those of Sample.
+//
+// References:
+//
+//	[song2021ddim]
 func Invert(ctx context.Context, s Solver, p Problem, x []float64, set *Settings) (Result, error) {
 	r := newRun(s, p, set)
 	r.up = true
