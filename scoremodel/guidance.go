@@ -73,7 +73,7 @@ func (g CFG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (G
 	})
 }
 
-// CFGZero is CFG-Zero* [fan2025cfgzero, equations 7 and 13], guidance for flow matching: u is first scaled to fit c,
+// CFGZero is CFG-Zero* [fan2025cfgzero], guidance for flow matching: u is first scaled to fit c,
 //
 //	m = s*u + Scale·(c - s*u),  s* = ⟨c, u⟩/⟨u, u⟩ of the row,
 //
@@ -108,7 +108,7 @@ func (g CFGZero) Guide(conditional, unconditional Model, dim int, s sde.Schedule
 	})
 }
 
-// APG is adaptive projected guidance [sadat2025apg, section 4] in data prediction: the
+// APG is adaptive projected guidance [sadat2025apg] in data prediction: the
 // difference d = c - u, shortened to Norm, is parted into what is parallel to c, which oversaturates, and the rest,
 //
 //	m = c + (Scale-1)·(d⊥ + Parallel·d∥).

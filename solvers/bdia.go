@@ -9,7 +9,7 @@ import (
 	"github.com/diffsolve/diffsolve/sde"
 )
 
-// BDIA is bi-directional integration approximation on DDIM [zhang2024bdia, section 4]: with D(r) the DDIM
+// BDIA is bi-directional integration approximation on DDIM [zhang2024bdia]: with D(r) the DDIM
 // step from the present time, where the state is z, to a time r, both with the same prediction,
 //
 //	z_next = D(next) + γ(z_before - D(before)).

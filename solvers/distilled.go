@@ -104,7 +104,7 @@ func (s LCM) Start(p Problem, n int) (ode.Stepper, error) {
 	})
 }
 
-// TCD is the sampler of trajectory consistency distillation [zheng2024tcd, algorithm 4], strategic stochastic
+// TCD is the sampler of trajectory consistency distillation [zheng2024tcd], strategic stochastic
 // sampling: from t to s by DDIM to the earlier time r = (1-Gamma)s, and from there by diffusion to s,
 //
 //	x_r = α_r D + σ_r ε,  x_s = (α_s/α_r) x_r + √(σ_s² - (α_s/α_r)²σ_r²) z.
@@ -204,7 +204,7 @@ func (s Consistency) Start(p Problem, n int) (ode.Stepper, error) {
 	})
 }
 
-// TrigFlow is multistep sampling from continuous-time consistency models [lu2025scm, equations 3 to 5]. There x_t is
+// TrigFlow is multistep sampling from continuous-time consistency models [lu2025scm]. There x_t is
 // cos(t)x₀ + sin(t)dz, with d the data's deviation, the clean sample is cos(t)x_t - sin(t)dF, with F the raw network, and it is noised
 // again to s. In terms of any model's data prediction and any schedule that is
 //

@@ -42,6 +42,17 @@
 // model's prediction of it at the time before, one evaluation and no noise: the limit of every consistent method, without
 // infinities. A method whose own formula reaches σ = 0 may say so, see [Finisher].
 //
+// # Inversion and editing
+//
+// [Invert] runs a method of the probability flow from data to noise, and [InvertPair] an exactly reversible one.
+// [StartAt], [Strength] and [Renoise] start a run from a noised sample, [RePaint] fills in what of a sample is not known, and
+// [CFGPP] guides. Guidance and thresholds that are properties of the prediction alone are in package scoremodel.
+//
+// # Methods that do not converge
+//
+// Some methods are made for models that were distilled, or approximate a law that no step count makes exact. Their Info says
+// Approximate, and they claim no order; everything else that solvertest checks holds for them.
+//
 // # Reproducibility
 //
 // Noise is keyed by the row's number, rows never mix, and adaptive runs choose steps row

@@ -10,8 +10,8 @@ import (
 	"github.com/diffsolve/diffsolve/sde"
 )
 
-// EDICT couples two copies x and y of the state so that each step of DDIM can be undone exactly [wallace2023edict,
-// equations 14 and 15]: from t to s, with a·x + b·ε the step of DDIM,
+// EDICT couples two copies x and y of the state so that each step of DDIM can be undone exactly [wallace2023edict]:
+// from t to s, with a·x + b·ε the step of DDIM,
 //
 //	x' = a x + b ε(y, t)       x_s = p x' + (1-p) y'
 //	y' = a y + b ε(x', t)      y_s = p y' + (1-p) x_s

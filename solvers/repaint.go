@@ -14,7 +14,7 @@ import (
 // the solver has just made does not yet agree with them, so the state is diffused back to the start of the step, and the step
 // taken again, Resample times in all.
 //
-// With Jump above 1 the way back is longer [lugmayr2022repaint, appendix B]: each step of the grid is cut
+// With Jump above 1 the way back is longer [lugmayr2022repaint]: each step of the grid is cut
 // into Jump parts, even in λ, which are all walked before going back. The paper's setting of 250 steps and jump length 10 is a grid of 25 steps with
 // Jump 10. Multistep solvers begin anew after each way back, so that with Jump 1 they are of order 1.
 //

@@ -32,7 +32,7 @@ func correlated(t testing.TB) solvers.Problem {
 // mean -0.2 + 0.6·(2-0.5) = 0.7 and variance 0.64 - 0.6² = 0.28. Resampling is what brings it there: with each step taken once, the
 // element hardly learns what is known.
 func TestRePaintConditions(t *testing.T) {
-	const rows = 1500
+	const rows = 800
 	mean, deviation := 0.7, math.Sqrt(0.28)
 	standardError := deviation / math.Sqrt(rows)
 	for _, test := range []struct {
@@ -40,8 +40,8 @@ func TestRePaintConditions(t *testing.T) {
 		steps int
 		right bool
 	}{
-		{solvers.RePaint{Resample: 1}, 300, false},
-		{solvers.RePaint{Resample: 40}, 300, true},
+		{solvers.RePaint{Resample: 1}, 200, false},
+		{solvers.RePaint{Resample: 30}, 200, true},
 		{solvers.RePaint{Of: solvers.DDIM{}, Resample: 60}, 100, true},
 		{solvers.RePaint{Of: solvers.DPMSolverPP2M{}, Resample: 60, Jump: 10}, 10, true},
 	} {
