@@ -55,4 +55,12 @@ var catalog = []Solver{
 	DDPM{},
 	DDPM{Large: true},
 	EulerMaruyama{},
+	CFGPP{Of: DDIM{}},
+	CFGPP{Of: DPMSolverPP2M{}},
+	EDICT{},
+	BDIA{},
+	LCM{},
+	TCD{Gamma: 0.3},
+	Consistency{},
+	TrigFlow{},
 }

@@ -208,7 +208,7 @@ func exactAdams(in Variable, kind scoremodel.Kind, schedule sde.Schedule) rule {
 			if in == Time {
 				u = schedule.Time(start + theta*s.h)
 			}
-			c := gauss[i] * s.gain * math.Abs(s.z) * math.Exp(s.z*(1-theta))
+			c := gauss[i] * s.gain * s.length() * math.Exp(s.z*(1-theta))
 			for j, at := range nodes {
 				l := 1.0
 				for k, node := range nodes {
@@ -243,7 +243,7 @@ func slopeRule(slope func(e exponential) float64) rule {
 // The slope's weights that stand in for the exact φ_2, to which they are equal to first order in h: half of
 // what multiplies a constant, and half of the limit of that for small steps.
 func halfOfConstant(e exponential) float64 { return e.phi(1) / 2 }
-func halfOfZ(e exponential) float64        { return e.gain * math.Abs(e.z) / 2 }
+func halfOfZ(e exponential) float64        { return e.gain * e.length() / 2 }
 
 // withLine is the first rule with the second in its place for one or two predictions.
 func withLine(r, line rule) rule {
