@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -93,12 +92,8 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// json writes one document.
-func (c *console) json(v any) error {
-	e := json.NewEncoder(c.out)
-	e.SetIndent("", " ")
-	return e.Encode(v)
-}
+// json writes one document, with null for what is not finite.
+func (c *console) json(v any) error { return report.JSON(c.out, v) }
 
 func newRoot(c *console) *cobra.Command {
 	root := newStudy(c)

@@ -89,7 +89,7 @@ func orDefault[T comparable](v, def T) T {
 }
 
 // Adapt advances x, in place, from t0 to t1 with steps of st chosen by c, a
-// proportional-integral controller [hairer1996, eq. 2.43c], and shows each accepted step
+// proportional-integral controller [hairer1996], and shows each accepted step
 // to observe, which may be nil. t0 == t1 is no work and no error. When it returns
 // early, x is the last good state.
 //
@@ -113,6 +113,10 @@ func (c Control) Adapt(ctx context.Context, st Estimator, x []float64, t0, t1 fl
 	defer func() { settle(x, now) }()
 
 	at := Span{From: t0, To: t1}
+	if err := ctx.Err(); err != nil { // before the evaluations of firstStep
+		stats.Status = Cancelled
+		return stats, &StepError{at, -1, err}
+	}
 	h := c.First
 	if d, ok := st.(Deriver); ok && h == 0 && span != 0 {
 		if h, err = c.firstStep(d, x, t0, t1); err != nil {
@@ -213,7 +217,7 @@ func (c Control) firstStep(d Deriver, x []float64, t0, t1 float64) (float64, err
 	d0 := vec.MaxRowRMS(x, x, x, c.Dim, c.Abs, c.Rel)
 	d1 := vec.MaxRowRMS(f0, x, x, c.Dim, c.Abs, c.Rel)
 	h0 := 1e-6
-	if d0 > 1e-5 && d1 > 1e-5 {
+	if d0 > 1e-5 && d1 > 1e-5 && d0 <= math.MaxFloat64 && d1 <= math.MaxFloat64 {
 		h0 = 0.01 * d0 / d1
 	}
 	h0 = math.Min(h0, math.Min(span, c.Max))

@@ -65,12 +65,12 @@ func (r *record) check(t *testing.T, what string, t0, t1 float64, stats ode.Stat
 	if len(r.spans) != stats.Steps {
 		t.Errorf("%s: %d steps observed, want %d: the accepted ones", what, len(r.spans), stats.Steps)
 	}
-	hmin, hmax := math.Inf(1), 0.0
+	now, hmin, hmax := t0, math.Inf(1), 0.0
 	for i, at := range r.spans {
-		if at.From != t0 || at.Index != i || at.N != 0 || at.To == at.From || (at.To > at.From) != (t1 > t0) {
-			t.Errorf("%s: observed step %d = %+v, want one from %v towards %v", what, i, at, t0, t1)
+		if at.From != now || at.Index != i || at.N != 0 || at.To == at.From || (at.To > at.From) != (t1 > now) {
+			t.Errorf("%s: observed step %d = %+v, want one from %v towards %v", what, i, at, now, t1)
 		}
-		t0 = at.To
+		now = at.To
 		h := math.Abs(at.H())
 		// The step after one that was rejected does not grow, but for the sliver that a last one swallows.
 		if i > 0 && r.spans[i-1].Retry {
@@ -80,9 +80,8 @@ func (r *record) check(t *testing.T, what string, t0, t1 float64, stats ode.Stat
 		}
 		hmin, hmax = min(hmin, h), max(hmax, h)
 	}
-	// t0 is now where it ended.
-	if stats.Status == ode.Done && t0 != t1 {
-		t.Errorf("%s: the last time is %v, want exactly %v", what, t0, t1)
+	if stats.Status == ode.Done && now != t1 {
+		t.Errorf("%s: the last time is %v, want exactly %v", what, now, t1)
 	}
 	if len(r.spans) == 0 {
 		return

@@ -89,8 +89,9 @@ func (d *Discrete) Steps() int { return len(d.logAlpha) - 1 }
 func (d *Discrete) At(t float64) Point {
 	n := float64(d.Steps())
 	// The cell (i, i+1] holds t·n, so that a table's time belongs to the cell on its data side.
-	i := min(max(int(math.Ceil(t*n))-1, 0), d.Steps()-1)
-	if i > 0 && t <= float64(i)/n { // t·n was rounded up, past a table's time
+	// The comparison is of times: t·n may be rounded up to an integer, and beyond.
+	i := min(max(int(t*n), 0), d.Steps()-1)
+	if i > 0 && t <= float64(i)/n {
 		i--
 	}
 	lo, hi := d.logAlpha[i], d.logAlpha[i+1]

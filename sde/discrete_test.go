@@ -60,7 +60,7 @@ func TestDiscreteSlope(t *testing.T) {
 		for i, b := range betas {
 			want := -n * math.Log1p(-b)
 			lo, hi := float64(i)/n, float64(i+1)/n
-			for _, at := range []float64{lo + 1e-9/n, lo + 0.3/n, math.Nextafter(hi, 0), hi} {
+			for _, at := range []float64{max(math.Nextafter(lo, 1), 1e-9), lo + 0.3/n, math.Nextafter(hi, 0), hi} {
 				if got := d.At(at).G2(); !(math.Abs(got/want-1) <= 1e-15) {
 					t.Errorf("%s: At(%v).G2() = %v in the cell (%d, %d]/%d, want %v", name, at, got, i, i+1, len(betas), want)
 				}
@@ -173,7 +173,7 @@ func TestSquaredCosineIsCosine(t *testing.T) {
 }
 
 func TestNewDiscreteRefuses(t *testing.T) {
-	many := make([]float64, 300)
+	many := make([]float64, 210) // α is 1e-315, which is subnormal
 	for i := range many {
 		many[i] = 0.999
 	}
@@ -183,7 +183,8 @@ func TestNewDiscreteRefuses(t *testing.T) {
 	}{
 		{nil, "0 betas"},
 		{[]float64{0.1}, "1 betas"},
-		{[]float64{0.1, 0}, "beta 1 is 0"},
+		{[]float64{0.1, 0}, "beta 1 is 0, want"},
+		{[]float64{0.9, 1e-20}, "beta 1 is 1e-20, too small"},
 		{[]float64{1, 0.1}, "beta 0 is 1"},
 		{[]float64{0.1, -0.1}, "beta 1 is -0.1"},
 		{[]float64{0.1, 0.1, 2}, "beta 2 is 2"},
@@ -196,7 +197,7 @@ func TestNewDiscreteRefuses(t *testing.T) {
 			t.Errorf("NewDiscrete(%v) = %v, %v, want %q", test.betas, d, err, test.want)
 		}
 	}
-	if _, err := sde.NewDiscrete(many[:200]); err != nil { // α is 1e-300
+	if _, err := sde.NewDiscrete(many[:200]); err != nil { // 1e-300
 		t.Errorf("NewDiscrete of 200 betas of 0.999: %v", err)
 	}
 }

@@ -16,7 +16,8 @@
 // DDIM paper writes α for what is α² here.
 //
 // Small numbers keep their relative precision at both ends: σ near the data, α near
-// the noise, and the time found from a λ. No formula subtracts nearly equal numbers.
+// the noise, and the time found from a λ. Steps in λ are differences of two λ, whose error is that of
+// λ itself.
 //
 //	vp := sde.VP{}                                 // β from 0.1 to 20, t from 1e-3 to 1
 //	p := vp.At(0.5)                                // p.Alpha, p.Sigma, p.Lambda()

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/diffsolve/diffsolve/sde"
 )
@@ -77,6 +78,8 @@ func TestTransitionComposes(t *testing.T) {
 func TestTransitionLimits(t *testing.T) {
 	data := sde.Point{Alpha: 1} // without noise
 	p, q := sde.VP{}.At(0.3), sde.VP{}.At(0.7)
+	// Points whose λ are exact, 0 and log(1 - 2⁻³⁰), so that std² = 1 - (1-2⁻³⁰)² = 2⁻²⁹ - 2⁻⁶⁰ has all its digits.
+	short := 1 - math.Ldexp(1, -30)
 	for _, test := range []struct {
 		name       string
 		from, to   sde.Point
@@ -84,10 +87,11 @@ func TestTransitionLimits(t *testing.T) {
 	}{
 		{"from the data", data, p, p.Alpha, p.Sigma},
 		{"no time", p, p, 1, 0},
+		{"next to no time", sde.Point{Alpha: 1, Sigma: 1}, sde.Point{Alpha: short, Sigma: 1}, short, math.Sqrt(math.Ldexp(1, -29) - math.Ldexp(1, -60))},
 		{"backward", q, p, p.Alpha / q.Alpha, math.NaN()},
 	} {
 		scale, std := sde.Transition(test.from, test.to)
-		if scale != test.scale || std != test.std && !(std != std && test.std != test.std) {
+		if scale != test.scale || !cmp.Equal(test.std, std, cmpopts.EquateApprox(4*unit, 0), cmpopts.EquateNaNs()) {
 			t.Errorf("%s: Transition = %v, %v, want %v, %v", test.name, scale, std, test.scale, test.std)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/diffsolve/diffsolve/sde"
 )
 
-// ExpAdams is the exponential Adams–Bashforth method in λ [hochbruck2010, section 2.7]: the
+// ExpAdams is the exponential Adams–Bashforth method in λ [hochbruck2010]: the
 // prediction over a step is the polynomial through the latest Order predictions, and its integral is exact
 // on any grid. In noise prediction it is DEIS with log ρ as the variable
 // [zhang2023deis], in data prediction the multistep DPM-Solver++ without its shortcuts. The zero value is order 1 in data prediction.

@@ -22,7 +22,7 @@ type exponential struct {
 
 // newExponential returns the step between two points in the given prediction, Epsilon or
 // Data, of the reverse-time equation with stochasticity tau: 0 is the probability flow and 1 the
-// reverse SDE. All members of the family have the same marginals [xue2023sasolver, proposition 4.1].
+// reverse SDE. All members of the family have the same marginals.
 //
 // With H = (1+τ²)h, in data prediction
 //

@@ -17,8 +17,15 @@ func (a Normal) W2(b Normal) float64 {
 	return math.Hypot(a.Mean-b.Mean, math.Sqrt(a.Variance)-math.Sqrt(b.Variance))
 }
 
-// KL returns the Kullback–Leibler divergence of a from the reference b, in nats.
+// KL returns the Kullback–Leibler divergence of a from the reference b, in nats: +Inf if one of
+// them, but not the other, is concentrated on a point.
 func (a Normal) KL(b Normal) float64 {
+	if a == b {
+		return 0
+	}
+	if a.Variance == 0 || b.Variance == 0 {
+		return math.Inf(1)
+	}
 	r := a.Variance / b.Variance
 	d := a.Mean - b.Mean
 	return (r-1-math.Log(r))/2 + d*d/(2*b.Variance)

@@ -35,8 +35,13 @@ type RungeKutta struct {
 
 // Info implements Solver.
 func (s RungeKutta) Info() Info {
-	suffix := [...]string{"", "kappa", "lambda"}[s.In]
-	in := [...]string{"time", "kappa = sigma/alpha, on x/alpha", "lambda"}[s.In]
+	suffix, in := "", "time"
+	switch s.In {
+	case Kappa:
+		suffix, in = "kappa", "kappa = sigma/alpha, on x/alpha"
+	case Lambda:
+		suffix, in = "lambda", "lambda"
+	}
 	i := Info{Name: s.Tableau.Name + suffix, About: "the Runge-Kutta method " + s.Tableau.Name + " on the probability flow in " + in,
 		Order: s.Tableau.Order, NFE: s.Tableau.Evaluations(), Adaptive: s.Tableau.Embedded != nil,
 		Kind: scoremodel.Flow, Ref: "song2021score"}
@@ -53,6 +58,9 @@ func (s RungeKutta) Info() Info {
 func (s RungeKutta) Start(p Problem, n int) (ode.Stepper, error) {
 	if len(s.Tableau.B) == 0 {
 		return nil, fmt.Errorf("%w: it has no tableau", ErrParameter)
+	}
+	if s.In < Time || s.In > Lambda {
+		return nil, fmt.Errorf("%w: the variable is %d, want Time, Kappa or Lambda", ErrParameter, s.In)
 	}
 	flow := scoremodel.As(p.Model, scoremodel.Flow, p.Schedule)
 	if s.In == Time {

@@ -4,6 +4,10 @@ import "math"
 
 // The stochasticity of the catalogue is tau (package documentation). These are the
 // parameters of other texts for the same thing.
+//
+// References:
+//
+//	[karras2022edm], [zhang2023gddim]
 
 // TauOfEta returns the tau whose step from λ to λ+h adds as much noise as DDIM with the given
 // eta: σ²(1-e^(-2τ²h)) = η²σ²(1-e^(-2h)). It depends on h; for small h, and at eta 0 and 1, tau is eta.
@@ -19,7 +23,7 @@ func EtaOfTau(tau, h float64) float64 {
 // TauOfSDEEta returns the tau of the eta of k-diffusion's SDE samplers, its square root.
 func TauOfSDEEta(eta float64) float64 { return math.Sqrt(eta) }
 
-// TauOfGDDIM returns the tau of gDDIM's lambda, which is lambda itself: its square scales the
+// TauOfGDDIM returns the tau of gDDIM's lambda [zhang2023gddim], which is lambda itself: its square scales the
 // score's share of the drift.
 func TauOfGDDIM(lambda float64) float64 { return lambda }
 

@@ -360,7 +360,8 @@ func (k key) draw(c draw.Canvas, th *theme) {
 		y -= 20
 	}
 	if k.veil {
-		c.FillPolygon(th[veil], []vg.Point{{X: c.Min.X + 8, Y: y - 6}, {X: c.Min.X + 40, Y: y - 6}, {X: c.Min.X + 40, Y: y + 6}, {X: c.Min.X + 8, Y: y + 6}})
+		c.SetColor(th[veil])
+		c.Fill(vg.Rectangle{Min: vg.Point{X: c.Min.X + 8, Y: y - 6}, Max: vg.Point{X: c.Min.X + 40, Y: y + 6}}.Path())
 		c.FillText(th.text(11, ink), vg.Point{X: c.Min.X + 50, Y: y}, "below the best of all solvers here")
 		y -= 20
 	}

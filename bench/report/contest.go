@@ -39,8 +39,8 @@ type outcome struct {
 	value float64
 }
 
-// contests groups the comparisons, in the order in which problems, grids and solvers first appear.
-// A solver without any value of a metric is not part of its contest.
+// contests groups the comparisons, in the order in which problems, grids and solvers first
+// appear. A solver without any value of a metric is not part of its contest.
 func contests(list []study.Comparison) []*contest {
 	type key struct{ problem, grid string }
 	var keys []key
@@ -168,7 +168,8 @@ func (t *contest) figure() *figure {
 		g.panels = append(g.panels, panel{t.title() + ": " + families[i].title, ch.draw})
 	}
 	align(charts)
-	g.panels = append(g.panels, panel{"key to the colours", key{orders: ordersOf(members[:]...), veil: true, shared: true}.draw})
+	k := key{orders: ordersOf(members[:]...), veil: true, shared: true}
+	g.panels = append(g.panels, panel{"key to the colours", k.draw})
 	f.groups = []group{g}
 	return f
 }

@@ -7,15 +7,16 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/diffsolve/diffsolve/bench/study"
 )
 
-// JSON writes v, indented, as the programs that read it see it: numbers that JSON does not have, NaN and the infinities,
-// are null, and a slice without elements is [] whether or not it is nil.
+// JSON writes v, indented. Numbers that JSON does not have, NaN and the infinities, are null; a
+// slice without elements is [] whether or not it is nil. Zero values of fields tagged omitempty are left out.
 //
-// encoding/json refuses such numbers. Decoding null into a float64 leaves it as it was, so who reads results back
-// into Go and cares must decode into *float64.
+// encoding/json refuses such numbers. Decoding null into a float64 leaves it as it was, so who
+// reads results back into Go and cares must decode into *float64.
 func JSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -45,7 +46,9 @@ func representable(v reflect.Value) any {
 		var fields []reflect.StructField
 		var values []any
 		for _, f := range reflect.VisibleFields(v.Type()) {
-			if f.IsExported() && len(f.Index) == 1 && f.Tag.Get("json") != "-" {
+			tag := f.Tag.Get("json")
+			left := tag == "-" || strings.HasSuffix(tag, ",omitempty") && v.FieldByIndex(f.Index).IsZero()
+			if f.IsExported() && len(f.Index) == 1 && !left {
 				fields = append(fields, reflect.StructField{Name: f.Name, Type: reflect.TypeFor[any](), Tag: f.Tag})
 				values = append(values, representable(v.FieldByIndex(f.Index)))
 			}
@@ -65,7 +68,8 @@ func representable(v reflect.Value) any {
 var csvHeader = []string{"problem", "solver", "grid", "nfe", "budget", "steps",
 	"rmse", "w2", "mean_error", "variance_error", "seconds", "ns_per_element_step"}
 
-// CSV writes a header and a line for each comparison. A number that is null, NaN or infinite is an empty cell.
+// CSV writes a header and a line for each comparison. A number that is null, NaN or infinite is
+// an empty cell.
 func CSV(w io.Writer, list []study.Comparison) error {
 	c := csv.NewWriter(w)
 	if err := c.Write(csvHeader); err != nil {

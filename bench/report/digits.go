@@ -18,13 +18,13 @@ import (
 	"github.com/diffsolve/diffsolve/bench/study"
 )
 
-// An album is the samples of one problem, ordered to be compared: a block for each budget, in it a row for each solver,
-// and in all of them the same noises in the same columns.
+// An album is the samples of one problem, ordered to be compared: a block for each budget, in it
+// a row for each solver, and in all of them a column for each noise that they start from.
 type album struct {
 	problem   string
 	reference *study.Samples
-	budgets   []int // ascending
-	solvers   []string
+	budgets   []int                            // ascending
+	solvers   []string                         // by family
 	by        map[int]map[string]study.Samples // budget, then solver
 }
 
@@ -56,6 +56,7 @@ func albums(list []study.Samples) []*album {
 	}
 	for _, a := range out {
 		slices.Sort(a.budgets)
+		slices.SortStableFunc(a.solvers, func(x, y string) int { return familyOf(x) - familyOf(y) })
 	}
 	return out
 }
@@ -68,7 +69,7 @@ func count(s study.Samples) int {
 	return len(s.X) / (s.Side * s.Side)
 }
 
-// grey returns the ink of a pixel from -1, blank, to 1. What is beyond, or no number, is clamped to them.
+// grey returns the ink of a pixel from -1, blank, to 1. What is beyond is clamped, and NaN is blank.
 func grey(v float64) color.RGBA {
 	u := math.Min(math.Max((v+1)/2, 0), 1)
 	if math.IsNaN(v) {
@@ -87,7 +88,8 @@ func picture(s study.Samples, k int) *image.RGBA {
 	return m
 }
 
-// strip returns the pictures of s in a row, a transparent pixel between two, as a PNG to be scaled up by who shows it.
+// strip returns the pictures of s in a row, a transparent pixel between two, as a PNG to be
+// scaled up by who shows it.
 func strip(s study.Samples) ([]byte, image.Point) {
 	n := count(s)
 	m := image.NewRGBA(image.Rect(0, 0, n*(s.Side+1)-1, s.Side))
@@ -101,20 +103,27 @@ func strip(s study.Samples) ([]byte, image.Point) {
 	return b.Bytes(), m.Bounds().Size()
 }
 
-// A line of an album is what one solver made of each budget.
+// A line of an album is what one solver made of each budget. It may stand apart from the one above.
 type line struct {
-	name string
-	of   func(budget int) (study.Samples, bool)
+	name  string
+	apart bool
+	of    func(budget int) (study.Samples, bool)
 }
 
-// lines returns the reference, if there is one, and the solvers.
+// lines returns the reference, if there is one, and the solvers, the families apart.
 func (a *album) lines() []line {
 	var out []line
 	if r := a.reference; r != nil {
-		out = append(out, line{"converged", func(int) (study.Samples, bool) { return *r, true }})
+		out = append(out, line{"converged", false, func(int) (study.Samples, bool) { return *r, true }})
 	}
+	family := -1
 	for _, name := range a.solvers {
-		out = append(out, line{name, func(budget int) (study.Samples, bool) { s, ok := a.by[budget][name]; return s, ok }})
+		apart := familyOf(name) != family && len(out) > 0
+		family = familyOf(name)
+		out = append(out, line{name, apart, func(budget int) (study.Samples, bool) {
+			s, ok := a.by[budget][name]
+			return s, ok
+		}})
 	}
 	return out
 }
@@ -127,6 +136,7 @@ func (a *album) png() ([]byte, error) {
 		size = 20   // of the text
 		gap  = 4    // between pictures
 		rift = 28   // between blocks
+		slit = 10   // between families
 		edge = 16   // around the whole
 		head = size + 18
 		most = 16 // pictures in a row: more would be too small
@@ -142,8 +152,11 @@ func (a *album) png() ([]byte, error) {
 	}
 
 	// Measure.
-	side, pictures, label, title := 0, 0, 0, 0
+	side, pictures, label, title, slits := 0, 0, 0, 0, 0
 	for _, l := range lines {
+		if l.apart {
+			slits += slit
+		}
 		label = max(label, xfont.MeasureString(face, l.name).Ceil()+14)
 		for _, b := range budgets {
 			if s, ok := l.of(b); ok {
@@ -162,7 +175,7 @@ func (a *album) png() ([]byte, error) {
 	scale := min(max(room/(across*pictures*side), 1), 64/side+1)
 	cell := side*scale + gap
 	block := max(pictures*cell, title)
-	high := head + len(lines)*cell + 10 // the reference stands apart by 10
+	high := head + len(lines)*cell + slits
 	down := (len(budgets) + across - 1) / across
 
 	m := image.NewRGBA(image.Rect(0, 0, 2*edge+label+across*block+(across-1)*rift, 2*edge+down*high+(down-1)*rift))
@@ -176,7 +189,10 @@ func (a *album) png() ([]byte, error) {
 		y := edge + (b/across)*(high+rift)
 		write(bold, x0, y+size, ink, titles[budget])
 		y += head
-		for i, l := range lines {
+		for _, l := range lines {
+			if l.apart {
+				y += slit
+			}
 			base := y + (cell-gap)/2 + size*7/20 // of text as high as the pictures' middle
 			if b%across == 0 {
 				write(face, edge, base, ink, l.name)
@@ -192,9 +208,6 @@ func (a *album) png() ([]byte, error) {
 				xdraw.NearestNeighbor.Scale(m, r, p, p.Bounds(), draw.Src, nil)
 			}
 			y += cell
-			if i == 0 && a.reference != nil {
-				y += 10
-			}
 		}
 	}
 	var out bytes.Buffer

@@ -1,4 +1,5 @@
-// Package report shows what a study found: as a page, as pictures, as data for programs and as tables for a terminal.
+// Package report shows what a study found: as a page, as pictures, as data for programs and as
+// tables for a terminal.
 //
 //	files, err := report.Write("report", results)
 //
@@ -12,8 +13,11 @@
 //	coefficients.png  coefficient tables and how far they are apart
 //	digits.png        samples
 //
-// [Text], [Equivalences], [Orders] and [Comparisons] print the tables of the page; [JSON] and [CSV] write the data.
+// [Text], [Equivalences], [Orders] and [Comparisons] print the tables of the page; [JSON] and [CSV]
+// write the data; [DrawSamples] draws what one run gave.
 //
-// The package computes no results. What it says is taken from the data, and "all" is said only of all. What is missing is
-// left out, and what is not a number is shown as such and never the best.
+// The package computes no results. What it says is taken from the data, and "all" is said only of
+// all. What is missing is left out, and what is not a number is shown as such and is never the best.
+//
+// Functions are safe for concurrent use, if not with the same files.
 package report

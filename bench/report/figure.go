@@ -19,8 +19,8 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// A figure is a picture made of panels of one size. On a page each panel is a picture of its own,
-// so that they can be laid out for the screen; as a PNG they are set in columns.
+// A figure is a picture made of panels of one size. On a page each panel is a picture of its
+// own, so that they can be laid out for the screen; as a PNG they are set in columns.
 type figure struct {
 	title         string // written above the PNG; a page has headings of its own
 	alt           string // for those who cannot see it
@@ -52,8 +52,8 @@ func (f *figure) svg(p panel) template.HTML {
 	_, body, _ := strings.Cut(b.String(), "<svg")
 	_, body, _ = strings.Cut(body, ">")
 	body = inHues.Replace(fontStyle.ReplaceAllString(body, ""))
-	return template.HTML(fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" role="img" aria-label="%s">%s`,
-		f.width.Points(), f.height.Points(), template.HTMLEscapeString(p.name), body))
+	const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" role="img" aria-label="%s">`
+	return template.HTML(fmt.Sprintf(head, f.width.Points(), f.height.Points(), template.HTMLEscapeString(p.name)) + body)
 }
 
 // fontStyle is what vgsvg says of the font in every text. The page's style sheet says it once.

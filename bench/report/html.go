@@ -40,8 +40,8 @@ func newView(r *study.Results) *view {
 	return v
 }
 
-// headline returns the contest that matters most: by the first metric there is, on the problem that has
-// pictures or else on the last, for studies go from the simple to the real.
+// headline returns the contest that matters most: by the first metric there is, on the problem
+// that has pictures or else on the last, for studies go from the simple to the real.
 func (v *view) headline() *contest {
 	var last *contest
 	for _, t := range v.contests {
@@ -100,13 +100,15 @@ type pageFigure struct {
 }
 
 type pageAlbum struct {
-	Problem   string
-	Budgets   []int
-	Reference *pageStrip
-	Rows      []struct {
-		Solver string
-		Strips []*pageStrip // nil where there is none
-	}
+	Problem string
+	Heads   []string
+	Rows    []pageRow
+}
+
+type pageRow struct {
+	Solver string
+	Apart  bool
+	Strips []*pageStrip // nil where there is none
 }
 
 type pageStrip struct {
@@ -119,8 +121,9 @@ func (v *view) page() pageData {
 	r := v.results
 	d := pageData{
 		Light: template.CSS(light.css()), Dark: template.CSS(dark.css()),
-		Equivalences: equivalenceSummary(r.Equivalences), Orders: orderSummary(r.Orders), OrderTables: orderTables(r.Orders),
-		OrderFigure: v.orders.page(), Coefficients: v.coefficients.page(), Warnings: r.Warnings,
+		Equivalences: equivalenceSummary(r.Equivalences), Orders: orderSummary(r.Orders),
+		OrderTables: orderTables(r.Orders), OrderFigure: v.orders.page(),
+		Coefficients: v.coefficients.page(), Warnings: r.Warnings,
 	}
 	if r.Seconds > 0 {
 		d.Seconds = compact(r.Seconds)
@@ -187,28 +190,32 @@ func (f *figure) page() *pageFigure {
 }
 
 func (a *album) page() pageAlbum {
-	out := pageAlbum{Problem: a.problem, Budgets: a.budgets}
-	if a.reference != nil {
-		out.Reference = pageStripOf(*a.reference)
+	out := pageAlbum{Problem: a.problem, Heads: []string{"samples"}}
+	budgets := a.budgets
+	if len(budgets) == 0 {
+		budgets = []int{0} // a column for the reference alone
+	} else {
+		out.Heads = nil
+		for _, b := range budgets {
+			out.Heads = append(out.Heads, fmt.Sprintf("budget %d", b))
+		}
 	}
-	for _, name := range a.solvers {
-		var strips []*pageStrip
-		for _, b := range a.budgets {
-			if s, ok := a.by[b][name]; ok {
-				strips = append(strips, pageStripOf(s))
+	for _, l := range a.lines() {
+		row := pageRow{Solver: l.name, Apart: l.apart}
+		for _, b := range budgets {
+			if s, ok := l.of(b); ok {
+				row.Strips = append(row.Strips, pageStripOf(s))
 			} else {
-				strips = append(strips, nil)
+				row.Strips = append(row.Strips, nil)
 			}
 		}
-		out.Rows = append(out.Rows, struct {
-			Solver string
-			Strips []*pageStrip
-		}{name, strips})
+		out.Rows = append(out.Rows, row)
 	}
 	return out
 }
 
-// pageStripOf prepares pictures to be shown at a whole multiple of their size, so that pixels stay square.
+// pageStripOf prepares pictures to be shown at a whole multiple of their size, so that pixels
+// stay square.
 func pageStripOf(s study.Samples) *pageStrip {
 	b, size := strip(s)
 	zoom := max(1, 32/s.Side)
@@ -218,7 +225,7 @@ func pageStripOf(s study.Samples) *pageStrip {
 		Alt: fmt.Sprintf("%d samples by %s, %d evaluations", count(s), s.Solver, s.NFE),
 	}
 	if s.Budget > 0 && s.NFE != s.Budget {
-		p.Note = fmt.Sprintf("%d evaluations made", s.NFE)
+		p.Note = fmt.Sprintf("%d made", s.NFE)
 	}
 	return p
 }

@@ -46,7 +46,9 @@ func orderFigure(list []study.Order) *figure {
 	if len(places) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(places, func(a, b place) int { return slices.Index(kinds, a.kind) - slices.Index(kinds, b.kind) })
+	slices.SortStableFunc(places, func(a, b place) int { // the problems of a kind together
+		return slices.Index(kinds, a.kind) - slices.Index(kinds, b.kind)
+	})
 	f := &figure{
 		title:   "Error against steps",
 		alt:     "error against steps of every solver, coloured by the order it claims, on logarithmic axes",

@@ -243,7 +243,7 @@ func TestAlbums(t *testing.T) {
 	if diff := cmp.Diff([]int{5, 10, 20}, a.budgets); diff != "" {
 		t.Errorf("albums: budgets (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"ddim", "dpm3", "heunkappa"}, a.solvers); diff != "" {
+	if diff := cmp.Diff([]string{"heunkappa", "ddim", "dpm3"}, a.solvers); diff != "" {
 		t.Errorf("albums: solvers (-want +got):\n%s", diff)
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"github.com/diffsolve/diffsolve/bench/study"
 )
 
-// Write writes the page, the data and the pictures of r to the folder dir, which it makes if need be. A picture for which
-// r has no data is not written. It returns the paths of what it wrote, also if it then fails.
+// Write writes the page, the data and the pictures of r to the folder dir, which it makes if need
+// be. A picture for which r has no data is not written, and an older one stays. It returns the
+// paths of what it wrote, also if it then fails.
 //
-// Each file is written under a temporary name and renamed, so that no reader sees half of one. An error names the file.
+// Each file is written under a temporary name and renamed, so that no reader sees half of one. An
+// error names the file.
 func Write(dir string, r *study.Results) (files []string, err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("report: %w", err)

@@ -2,7 +2,7 @@ package report
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/diffsolve/diffsolve/bench/study"
 )
@@ -16,7 +16,8 @@ type summary struct {
 
 // equivalenceSummary says whether all claims hold. What fails is put together by pair and grid.
 func equivalenceSummary(list []study.Equivalence) summary {
-	s := summarize(len(list), func(i int) bool { return list[i].Holds }, "claim", "holds", "hold", "NOT met")
+	holds := func(i int) bool { return list[i].Holds }
+	s := summarize(len(list), holds, "claim", "holds", "hold", "NOT met")
 	last := ""
 	for _, e := range list {
 		if e.Holds {
@@ -36,11 +37,18 @@ func equivalenceSummary(list []study.Equivalence) summary {
 
 // orderSummary says whether all orders are certified.
 func orderSummary(list []study.Order) summary {
-	s := summarize(len(list), func(i int) bool { return list[i].Certified }, "order", "is certified", "are certified", "NOT certified")
+	certified := func(i int) bool { return list[i].Certified }
+	s := summarize(len(list), certified, "order", "is certified", "are certified", "NOT certified")
 	for _, o := range list {
-		if !o.Certified {
-			s.Fails = append(s.Fails, fmt.Sprintf("%s on %s: %s order %s claimed, %s observed", o.Solver, o.Problem, o.Kind, trim(o.Claimed), slope(o.Observed)))
+		if o.Certified {
+			continue
 		}
+		observed := slope(o.Observed)
+		if o.Observed == nil {
+			observed = "none"
+		}
+		s.Fails = append(s.Fails, fmt.Sprintf("%s on %s: %s order %s claimed, %s observed",
+			o.Solver, o.Problem, o.Kind, trim(o.Claimed), observed))
 	}
 	return s
 }
@@ -65,7 +73,7 @@ func summarize(n int, holds func(int) bool, noun, one, many, not string) summary
 	}
 }
 
-// leaders names, for each budget, who has the least of a contest.
+// leaders names, for each budget, who has the least of a contest, and who prints the same.
 func (t *contest) leaders() []string {
 	var out []string
 	for _, b := range t.budgets {
@@ -73,8 +81,13 @@ func (t *contest) leaders() []string {
 		if !ok {
 			continue
 		}
-		i := slices.IndexFunc(t.rows, func(r contestant) bool { o, has := r.by[b]; return has && o.value == v })
-		out = append(out, fmt.Sprintf("%d: %s (%s)", b, t.rows[i].solver, compact(v)))
+		var names []string
+		for _, r := range t.rows {
+			if o, has := r.by[b]; has && compact(o.value) == compact(v) {
+				names = append(names, r.solver)
+			}
+		}
+		out = append(out, fmt.Sprintf("%d: %s (%s)", b, strings.Join(names, ", "), compact(v)))
 	}
 	return out
 }

@@ -33,6 +33,15 @@ type table struct {
 	Groups  []rows
 }
 
+// texts returns plain cells.
+func texts(list ...string) []cell {
+	var cells []cell
+	for _, s := range list {
+		cells = append(cells, cell{Text: s})
+	}
+	return cells
+}
+
 // A column has a heading. Numbers are set right, and text left.
 type column struct {
 	Head   string
@@ -63,8 +72,11 @@ func compact(v float64) string {
 
 // slope writes an observed order.
 func slope(p *float64) string {
-	if p == nil {
+	switch {
+	case p == nil:
 		return "-"
+	case math.IsNaN(*p) || math.IsInf(*p, 0):
+		return compact(*p)
 	}
 	return strconv.FormatFloat(*p, 'f', 2, 64)
 }
@@ -77,8 +89,8 @@ func verdictOf(holds bool) cell {
 	return cell{"NO", bad}
 }
 
-// identities has a line for each pair of solvers that are claimed to be identical, with their worst
-// difference over all grids and steps. It is nil if there is none.
+// identities has a line for each pair of solvers that are claimed to be identical, with their
+// worst difference over all grids and steps. It is nil if there is none.
 func identities(list []study.Equivalence) *table {
 	type pair struct{ a, b string }
 	var pairs []pair
@@ -111,13 +123,14 @@ func identities(list []study.Equivalence) *table {
 			holds = holds && e.Holds
 			grids, steps = append(grids, e.Grid), append(steps, e.Steps)
 		}
-		g.Rows = append(g.Rows, []cell{{k.a, plain}, {k.b, plain}, {several(grids), plain}, {several(steps), plain}, {compact(worst), plain}, verdictOf(holds)})
+		g.Rows = append(g.Rows, append(texts(k.a, k.b, several(grids), several(steps), compact(worst)), verdictOf(holds)))
 	}
 	t.Groups = []rows{g}
 	return t
 }
 
-// convergences has a line for each pair and grid claimed to converge, with how the difference falls over the steps.
+// convergences has a line for each pair and grid claimed to converge, with how the difference
+// falls over the steps.
 func convergences(list []study.Equivalence) *table {
 	type key struct{ a, b, grid string }
 	var keys []key
@@ -135,8 +148,15 @@ func convergences(list []study.Equivalence) *table {
 	if keys == nil {
 		return nil
 	}
+	slices.SortStableFunc(keys, func(x, y key) int { // the grids of a pair together
+		at := func(k key) int {
+			return slices.IndexFunc(list, func(e study.Equivalence) bool { return e.A == k.a && e.B == k.b })
+		}
+		return at(x) - at(y)
+	})
 	t := &table{Title: "Claimed to converge", Columns: []column{
-		{"a", false}, {"b", false}, {"grid", false}, {"steps", false}, {"difference", true}, {"observed order", true}, {"holds", false},
+		{"a", false}, {"b", false}, {"grid", false}, {"steps", false}, {"difference", true}, {"observed order", true},
+		{"holds", false},
 	}}
 	g := rows{}
 	for _, k := range keys {
@@ -156,7 +176,7 @@ func convergences(list []study.Equivalence) *table {
 			steps += " to " + strconv.Itoa(last.Steps)
 			difference += " to " + compact(last.Difference)
 		}
-		g.Rows = append(g.Rows, []cell{{k.a, plain}, {k.b, plain}, {k.grid, plain}, {steps, plain}, {difference, plain}, {slope(order), plain}, verdictOf(holds)})
+		g.Rows = append(g.Rows, append(texts(k.a, k.b, k.grid, steps, difference, slope(order)), verdictOf(holds)))
 	}
 	t.Groups = []rows{g}
 	return t
@@ -185,10 +205,7 @@ func orderTables(list []study.Order) []*table {
 	}
 	var out []*table
 	for _, kind := range names {
-		type line struct {
-			solver  string
-			claimed float64
-		}
+		type line struct{ solver, claimed string } // text, since NaN is not found again
 		var problems []string
 		var lines []line
 		found := map[line]map[string]study.Order{}
@@ -199,10 +216,7 @@ func orderTables(list []study.Order) []*table {
 			if !slices.Contains(problems, o.Problem) {
 				problems = append(problems, o.Problem)
 			}
-			k := line{o.Solver, o.Claimed}
-			if math.IsNaN(o.Claimed) {
-				k.claimed = math.Inf(1) // NaN would not be found again
-			}
+			k := line{o.Solver, trim(o.Claimed)}
 			if found[k] == nil {
 				lines, found[k] = append(lines, k), map[string]study.Order{}
 			}
@@ -215,7 +229,7 @@ func orderTables(list []study.Order) []*table {
 		t.Columns = append(t.Columns, column{"certified", false})
 		var groups [len(families)]rows
 		for _, k := range lines {
-			row := []cell{{k.solver, plain}, {trim(k.claimed), plain}}
+			row := []cell{{k.solver, plain}, {k.claimed, plain}}
 			certified := true
 			for _, p := range problems {
 				o, ok := found[k][p]

@@ -12,7 +12,9 @@ import (
 
 // Style says how tables are printed. The zero value is plain text.
 type Style struct {
-	Bold bool // use ANSI bold for headings, the best of a column and claims that fail; otherwise a * follows the best
+	// Bold sets headings, the best of a column and claims that fail in ANSI bold. Otherwise a *
+	// follows the best.
+	Bold bool
 }
 
 // Text prints the tables of r, and its warnings, for a terminal.
@@ -30,8 +32,8 @@ func Text(w io.Writer, r *study.Results, style Style) error {
 	return p.w.Flush()
 }
 
-// Equivalences prints the equivalences: a line for each pair that is claimed to be identical, with the worst difference,
-// and one for each pair and grid that are claimed to converge.
+// Equivalences prints the equivalences: a line for each pair that is claimed to be identical, with
+// the worst difference, and one for each pair and grid that are claimed to converge.
 func Equivalences(w io.Writer, list []study.Equivalence, style Style) error {
 	p := newPrinter(w, style)
 	p.equivalences(list)
@@ -45,8 +47,8 @@ func Orders(w io.Writer, list []study.Order, style Style) error {
 	return p.w.Flush()
 }
 
-// Comparisons prints error against budget: for each problem and grid a table of the RMSE, and one of the
-// Wasserstein distance W₂ where there are any. Null, and a budget that a solver cannot use, are "-".
+// Comparisons prints error against budget: for each problem and grid a table of the RMSE, and one
+// of the Wasserstein distance W₂ where there are any. Null, and a budget that a solver cannot use, are "-".
 func Comparisons(w io.Writer, list []study.Comparison, style Style) error {
 	p := newPrinter(w, style)
 	p.comparisons(list)

@@ -182,6 +182,43 @@ func TestContestMarks(t *testing.T) {
 	}
 }
 
+// A line that stands for many cases holds only if all of them do, and shows the worst.
+func TestEquivalenceTables(t *testing.T) {
+	nan := math.NaN()
+	cases := func(claim string, differences []float64, holds ...bool) (list []study.Equivalence) {
+		for i, d := range differences {
+			list = append(list, study.Equivalence{A: "a", B: "b", Grid: "g", Steps: 10 * (i + 1), Claim: claim, Difference: d, Holds: holds[i]})
+		}
+		return list
+	}
+	for _, test := range []struct {
+		claim       string
+		differences []float64
+		holds       []bool
+		difference  string
+		last        cell
+	}{
+		{"identical", []float64{1e-16, 3e-16, 2e-16}, []bool{true, true, true}, "3.00e-16", cell{"yes", good}},
+		{"identical", []float64{1e-16, 0.5, 2e-16}, []bool{true, false, true}, "0.500", cell{"NO", bad}},
+		{"identical", []float64{1e-16, nan, 2e-16}, []bool{true, false, true}, "NaN", cell{"NO", bad}},
+		{"converges", []float64{0.2, 0.1, 0.05}, []bool{true, true, true}, "0.200 to 0.0500", cell{"yes", good}},
+		{"converges", []float64{0.2, 0.3, 0.05}, []bool{true, false, true}, "0.200 to 0.0500", cell{"NO", bad}},
+	} {
+		list := cases(test.claim, test.differences, test.holds...)
+		table := identities(list)
+		if test.claim == "converges" {
+			table = convergences(list)
+		}
+		row := table.Groups[0].Rows[0]
+		if got := row[4].Text; got != test.difference {
+			t.Errorf("%s %v: difference %s, want %s", test.claim, test.differences, got, test.difference)
+		}
+		if got := row[len(row)-1]; got != test.last {
+			t.Errorf("%s, cases hold %v: line says %v, want %v", test.claim, test.holds, got, test.last)
+		}
+	}
+}
+
 type brokenWriter struct{}
 
 var errBroken = errors.New("broken")

@@ -65,14 +65,11 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 
 func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, seed uint64, x0 []float64, ref Reference) (c Comparison, ok bool, err error) {
 	i := s.Info()
-	steps := i.Steps(budget)
-	if steps < 1 {
-		return c, false, nil
-	}
-	grid, err := g.Times(p.Schedule, steps)
-	if err != nil {
+	grid, err := gridFor(i, g, p.Schedule, budget)
+	if err != nil || grid == nil {
 		return c, false, err
 	}
+	steps := len(grid) - 1
 	x, q := slices.Clone(x0), p.Problem
 	q.Noise = sde.Fresh{Seed: seed}
 	res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: grid, Workers: runtime.GOMAXPROCS(0)})
@@ -103,6 +100,23 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 	return c, true, nil
 }
 
+// gridFor returns the longest grid that a budget of evaluations allows, or nil if it allows no step. The step to
+// clean data takes one evaluation.
+func gridFor(i solvers.Info, g solvers.Grid, s sde.Schedule, budget int) ([]float64, error) {
+	one, err := g.Times(s, 1)
+	if err != nil {
+		return nil, err
+	}
+	steps := i.Steps(budget)
+	if solvers.EndsClean(s, one) {
+		steps = i.Steps(budget-1) + 1
+	}
+	if steps < 1 {
+		return nil, nil
+	}
+	return g.Times(s, steps)
+}
+
 // figure returns v for a table, or nil if it is not a number.
 func figure(v float64) *float64 {
 	if v-v != 0 {
@@ -125,13 +139,12 @@ func Pictures(ctx context.Context, plan Plan, tick func(what string)) ([]Samples
 		for _, g := range plan.Grids {
 			for _, budget := range plan.NFE {
 				for _, s := range plan.Solvers {
-					steps := s.Info().Steps(budget)
-					if steps < 1 {
-						continue
-					}
-					grid, err := g.Times(p.Schedule, steps)
+					grid, err := gridFor(s.Info(), g, p.Schedule, budget)
 					if err != nil {
 						return out, err
+					}
+					if grid == nil {
+						continue
 					}
 					x, q := slices.Clone(x0), p.Problem
 					q.Noise = sde.Fresh{Seed: plan.Seed}

@@ -40,13 +40,14 @@ func Steps() []int {
 
 // Fit returns the order that the ladder shows: minus the slope of the least-squares line
 // through the logarithms of the errors, over the finest rungs between the floor and Ceiling. ok is
-// false if there are fewer than five of them. An error that passes through zero on its way bends the line, so of the
-// lines through the five to seven finest the steepest counts: what has stalled is flat in all.
+// false if there are fewer than five of them. What is coarser than an error above Ceiling, or a NaN, is left
+// out, so that an error that grows on the finest grids allows no fit. An error that passes through zero on its way
+// bends the line, so of the lines through the five to seven finest rungs the steepest counts: what has stalled is flat in all.
 func (l Ladder) Fit() (order float64, ok bool) {
 	var x, y []float64
 	floor := cmp.Or(l.Floor, Floor)
-	for i := len(l.Errors) - 1; i >= 0 && len(x) < maxRungs; i-- {
-		if e := l.Errors[i]; e >= floor && e <= Ceiling {
+	for i := len(l.Errors) - 1; i >= 0 && len(x) < maxRungs && l.Errors[i] <= Ceiling; i-- {
+		if e := l.Errors[i]; e >= floor {
 			x, y = append(x, math.Log(float64(l.Steps[i]))), append(y, math.Log(e))
 		}
 	}
@@ -107,15 +108,20 @@ func GaussianFlow() Flow {
 
 // MixtureFlow is 0.3 N(-1.2, 0.35²) + 0.7 N(0.8, 0.5²) under VP, whose flow is the quantile
 // map. Its score is not linear in the state, which shows errors that normal data hide.
-func MixtureFlow() Flow {
-	s := sde.VP{}
+func MixtureFlow() Flow { return mixtureFlow("mixture1d", sde.VP{}) }
+
+// LateFlow is MixtureFlow begun at t = 0.3, where the score already bends. From t = 1 the first
+// steps lie in almost pure noise, so that a start of low order leaves no trace in a thousand steps.
+func LateFlow() Flow { return mixtureFlow("mixture1d from t=0.3", sde.VP{TMax: 0.3}) }
+
+func mixtureFlow(name string, s sde.Schedule) Flow {
 	m, err := scoremodel.NewMixture(s,
 		scoremodel.Component{Weight: 0.3, Mean: []float64{-1.2}, Variance: 0.35 * 0.35},
 		scoremodel.Component{Weight: 0.7, Mean: []float64{0.8}, Variance: 0.5 * 0.5})
 	if err != nil {
 		panic(err) // the data are constants
 	}
-	return Flow{"mixture1d", s, m, 1, []float64{-1.7, -0.9, -0.2, 0.3, 0.8, 1.9}, m.QuantileMap, 0}
+	return Flow{name, s, m, 1, []float64{-1.7, -0.9, -0.2, 0.3, 0.8, 1.9}, m.QuantileMap, 2e-14}
 }
 
 // ODE returns the root-mean-square errors of s, without noise, on the flow.

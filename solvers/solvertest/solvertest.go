@@ -428,7 +428,7 @@ func checkODE(s solvers.Solver) (faults []string) {
 	if order == 0 {
 		return nil
 	}
-	for _, f := range []Flow{GaussianFlow(), MixtureFlow()} {
+	for _, f := range []Flow{GaussianFlow(), MixtureFlow(), LateFlow()} {
 		l, err := ODE(context.Background(), s, f, solvers.LambdaGrid{}, Steps())
 		if err != nil {
 			faults = append(faults, err.Error())

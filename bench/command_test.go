@@ -1,0 +1,321 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+// call runs a command line.
+func call(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	status = run(context.Background(), args, &out, &err)
+	return status, out.String(), err.String()
+}
+
+// document runs a command line that prints a JSON document and nothing else.
+func document(t *testing.T, to any, args ...string) {
+	t.Helper()
+	status, out, errs := call(t, args...)
+	if status != exitDone {
+		t.Fatalf("bench %q = %d, want %d; it says %q", args, status, exitDone, errs)
+	}
+	d := json.NewDecoder(strings.NewReader(out))
+	if err := d.Decode(to); err != nil {
+		t.Fatalf("bench %q: %v", args, err)
+	}
+	if d.More() {
+		t.Errorf("bench %q prints more than one document", args)
+	}
+}
+
+func TestWrongCalls(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	bad := write("bad.json", `{"schedule": {"kind": "vplinear"}, "model": {"kind": "gaussian", "mean": [0], "variance": -1}}`)
+	rising := write("rising.csv", "0.1\n0.5\n1\n")
+	outside := write("outside.csv", "1\n0.5\n0.0001\n")
+	square := write("square.csv", "1,0.5\n0.5,0.1\n")
+	narrow := write("narrow.csv", "1,2\n3,4\n")
+
+	for _, c := range []struct {
+		args []string
+		want string // part of the one line on standard error
+	}{
+		{[]string{"foo"}, `unknown command "foo"`},
+		{[]string{"smaple"}, `did you mean "sample"?`},
+		{[]string{"study", "bar"}, `study takes flags only, not "bar"`},
+		{[]string{"sample", "--nope"}, `unknown flag: --nope`},
+		{[]string{"trace", "--steps", "x"}, `"x" for "--steps"`},
+		{[]string{"trace", "--steps", "0"}, "--steps: bad grid: 0 steps, want at least 1"},
+		{[]string{"trace", "--steps", "-3"}, "-3 steps"},
+		{[]string{"trace", "--solver", "ddimm"}, `--solver: unknown solver "ddimm", did you mean "ddim"?`},
+		{[]string{"trace", "--solver", "ddim:eta"}, `"eta", want name=value`},
+		{[]string{"trace", "--solver", "ddim:theta=1"}, `unknown parameter "theta"`},
+		{[]string{"trace", "--solver", "ddim:eta=1.5"}, "eta is 1.5, want 0 to 1"},
+		{[]string{"trace", "--grid", "lamda"}, `did you mean "lambda"?`},
+		{[]string{"trace", "--grid", "karras:rho=-1"}, "rho is -1"},
+		{[]string{"trace", "--grid", filepath.Join(dir, "none.csv")}, "none.csv"},
+		{[]string{"trace", "--grid", rising}, "must decrease"},
+		{[]string{"trace", "--grid", outside}, "outside the schedule's domain"},
+		{[]string{"trace", "--grid", square}, "want one row or one column"},
+		{[]string{"trace", "--grid", write("two.csv", "1\n0.1\n"), "--steps", "5"}, "--steps: 5, but"},
+		{[]string{"order", "--solvers", ""}, "--solvers: no solver is named"},
+		{[]string{"order", "--solvers", "ddim,zzzzzzz"}, `unknown solver "zzzzzzz", want one of euler`},
+		{[]string{"order", "--problem", "nosuch"}, `--problem: unknown problem "nosuch"`},
+		{[]string{"equiv", "--steps", "5,0"}, "--steps: 0, want at least 1"},
+		{[]string{"equiv", "--grid", square}, "fixed number of steps"},
+		{[]string{"compare", "--nfe", "0"}, "--nfe: 0, want at least 1"},
+		{[]string{"compare", "--rows", "0"}, "--rows: 0, want at least 1"},
+		{[]string{"compare", "--problems", bad}, "model.variance"},
+		{[]string{"sample", "--problem", bad}, "model.variance"},
+		{[]string{"sample", "--problem", filepath.Join(dir, "none.json")}, "none.json"},
+		{[]string{"sample", "--rows", "0"}, "--rows: 0, want at least 1"},
+		{[]string{"sample", "--workers", "-1"}, "--workers: -1, want at least 1"},
+		{[]string{"sample", "--x", filepath.Join(dir, "none.npy")}, "--x:"},
+		{[]string{"sample", "--problem", "gaussian", "--x", narrow}, "rows of 2 values, problem gaussian has dimension 1"},
+		{[]string{"sample", "--problem", "mixture2d", "--x", narrow, "--rows", "5"}, "--rows: 5, but"},
+		{[]string{"sample", "--noise", filepath.Join(dir, "none.npy")}, "--noise:"},
+		{[]string{"sample", "--problem", write("cube.json",
+			`{"schedule": {"kind": "vplinear"}, "model": {"kind": "gaussian", "mean": [0, 0, 0], "variance": 1}}`), "--png", "x.png"}, "--png: samples of dimension 3"},
+	} {
+		status, out, errs := call(t, c.args...)
+		if status != exitUsage || out != "" {
+			t.Errorf("bench %q = %d and prints %q, want %d and nothing", c.args, status, out, exitUsage)
+		}
+		if !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "bench: ") {
+			t.Errorf("bench %q says %q, want one line with %q", c.args, errs, c.want)
+		}
+	}
+}
+
+func TestFailedRuns(t *testing.T) {
+	// A folder cannot be written as a file: the run was done and the result is lost.
+	dir := t.TempDir()
+	status, _, errs := call(t, "sample", "--problem", "gaussian", "--out", filepath.Join(dir, "no", "x.npy"))
+	if status != exitFailed || !strings.Contains(errs, "x.npy") {
+		t.Errorf("sample to a missing folder = %d, %q, want %d and the file's name", status, errs, exitFailed)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var out, text bytes.Buffer
+	if status := run(ctx, []string{"sample", "--problem", "gaussian"}, &out, &text); status != exitFailed || !strings.Contains(text.String(), "interrupted") {
+		t.Errorf("an interrupted sample = %d, %q, want %d and the word interrupted", status, text.String(), exitFailed)
+	}
+	// An interrupted study writes what it has, and says so.
+	folder := filepath.Join(dir, "report")
+	if status := run(ctx, []string{"--out", folder}, &out, &text); status != exitFailed {
+		t.Errorf("an interrupted study = %d, want %d", status, exitFailed)
+	}
+	page, err := os.ReadFile(filepath.Join(folder, "index.html"))
+	if err != nil || !bytes.Contains(page, []byte("did not finish")) {
+		t.Errorf("an interrupted study leaves a page without a word of it: %v", err)
+	}
+}
+
+func TestList(t *testing.T) {
+	var got []map[string]any
+	document(t, &got, "list", "--json")
+	if len(got) != len(solvers.Catalog()) {
+		t.Errorf("list has %d solvers, want %d", len(got), len(solvers.Catalog()))
+	}
+	for _, e := range got {
+		for _, key := range []string{"name", "order", "weak_order", "strong_order", "nfe", "memory", "stochastic", "adaptive", "prediction", "reference", "parameters"} {
+			if e[key] == nil {
+				t.Errorf("%v: the field %q is missing", e["name"], key)
+			}
+		}
+	}
+	_, out, _ := call(t, "list")
+	for _, want := range []string{"dpm++2m", "variant=midpoint", "karras", "mixture2d"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("list does not mention %q", want)
+		}
+	}
+}
+
+// TestTrace compares the printed table with DDIM's formula: over two steps the coefficients
+// are ratios of alpha and differences of kappa.
+func TestTrace(t *testing.T) {
+	var got traceDocument
+	document(t, &got, "trace", "--solver", "ddim", "--steps", "2", "--grid", "time", "--json")
+	p, err := problem.Builtin("gaussian")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]float64{1, 0.5005, 0.001}, got.Grid, cmpopts.EquateApprox(1e-14, 0)); diff != "" {
+		t.Errorf("grid (-want +got):\n%s", diff)
+	}
+	a, b, c := p.Schedule.At(1), p.Schedule.At(got.Grid[1]), p.Schedule.At(0.001)
+	want := traceDocument{Solver: "ddim", Grid: got.Grid, Draws: []drawn{},
+		Evaluations: []traceRow{
+			{Time: 1, State: 1, Outputs: []float64{0, 0}, Noises: []float64{}},
+			{Time: b.T, State: b.Alpha / a.Alpha, Outputs: []float64{b.Alpha * (b.Kappa() - a.Kappa()), 0}, Noises: []float64{}},
+		},
+		Result: traceRow{Time: 0.001, State: c.Alpha / a.Alpha,
+			Outputs: []float64{c.Alpha * (b.Kappa() - a.Kappa()), c.Alpha * (c.Kappa() - b.Kappa())}, Noises: []float64{}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+		t.Errorf("trace (-want +got):\n%s", diff)
+	}
+	var noisy traceDocument
+	document(t, &noisy, "trace", "--solver", "ddpm", "--steps", "3", "--json")
+	for _, r := range append(noisy.Evaluations, noisy.Result) {
+		if len(r.Outputs) != 3 || len(r.Noises) != 3 {
+			t.Errorf("a row has %d outputs and %d noises, want 3 and 3", len(r.Outputs), len(r.Noises))
+		}
+	}
+	if _, out, _ := call(t, "trace", "--solver", "ddim:eta=1", "--steps", "2"); !strings.Contains(out, "z1") {
+		t.Errorf("the table of a stochastic solver has no column z1:\n%s", out)
+	}
+}
+
+func TestOrderCommand(t *testing.T) {
+	var got []study.Order
+	document(t, &got, "order", "--solvers", "dpm3,ddim:eta=1", "--problem", "gaussian,mixture1d", "--json")
+	var kinds []string
+	for _, o := range got {
+		kinds = append(kinds, o.Solver+" "+o.Problem+" "+o.Kind)
+		if !o.Certified || o.Observed == nil || *o.Observed < o.Claimed-0.3 || len(o.Steps) < 5 || len(o.Steps) != len(o.Errors) {
+			t.Errorf("certificate %+v", o)
+		}
+	}
+	want := []string{"dpm3 gaussian ode", "ddim:eta=1 gaussian weak", "ddim:eta=1 gaussian strong", "dpm3 mixture1d ode"}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("certificates (-want +got):\n%s", diff)
+	}
+}
+
+func TestEquivCommand(t *testing.T) {
+	var got []study.Equivalence
+	document(t, &got, "equiv", "--steps", "5,10", "--grid", "lambda,karras:rho=5", "--json")
+	if want := 2 * 2 * study.Claims(); len(got) != want {
+		t.Errorf("%d lines, want %d", len(got), want)
+	}
+	for _, e := range got {
+		if !e.Holds || e.Claim == "identical" && e.Difference > 1e-11 || e.Claim == "converges" && e.Observed == nil {
+			t.Errorf("equivalence %+v", e)
+		}
+	}
+}
+
+func TestCompareCommand(t *testing.T) {
+	var got []study.Comparison
+	document(t, &got, "compare", "--problems", "gaussian,mixture1d", "--solvers", "ddim,dpm3,ddpm", "--grids", "lambda", "--nfe", "2,10", "--rows", "8", "--json")
+	var seen []string
+	for _, c := range got {
+		seen = append(seen, c.Problem+" "+c.Solver)
+		if c.NFE > c.Budget || c.NFE < 1 {
+			t.Errorf("%s takes %d evaluations of %d", c.Solver, c.NFE, c.Budget)
+		}
+		if exact := c.Problem == "gaussian"; exact != (c.W2 != nil) {
+			t.Errorf("%s on %s: w2 is there: %t, want %t", c.Solver, c.Problem, c.W2 != nil, exact)
+		}
+		if stochastic := c.Solver == "ddpm"; stochastic == (c.RMSE != nil) {
+			t.Errorf("%s: rmse is there: %t", c.Solver, c.RMSE != nil)
+		}
+	}
+	// Third-order DPM-Solver takes three evaluations a step: with a budget of two it does not run.
+	want := []string{"gaussian ddim", "gaussian ddim", "gaussian dpm3", "gaussian ddpm", "gaussian ddpm",
+		"mixture1d ddim", "mixture1d ddim", "mixture1d dpm3", "mixture1d ddpm", "mixture1d ddpm"}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Errorf("runs (-want +got):\n%s", diff)
+	}
+}
+
+func TestSampleCommand(t *testing.T) {
+	dir := t.TempDir()
+	sample := func(extra ...string) sampleDocument {
+		var d sampleDocument
+		document(t, &d, append([]string{"sample", "--problem", "mixture2d", "--solver", "ddpm", "--steps", "7", "--rows", "9", "--json"}, extra...)...)
+		return d
+	}
+	one, three, other := sample("--workers", "1"), sample("--workers", "3"), sample("--seed", "2")
+	if diff := cmp.Diff(one.Samples, three.Samples); diff != "" {
+		t.Errorf("the samples depend on the workers (-1 +3):\n%s", diff)
+	}
+	if cmp.Equal(one.Samples, other.Samples) {
+		t.Error("the samples do not depend on the seed")
+	}
+	if one.NFE != 7 || one.Rows != 9 || one.Dim != 2 || len(one.Grid) != 8 || len(one.Samples) != 9 || one.Warnings == nil {
+		t.Errorf("document %+v", one)
+	}
+
+	// Through files: the states that --seed makes, the noise that it draws, and back.
+	p, err := problem.Builtin("mixture2d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := filepath.Join(dir, "x.npy")
+	if err := problem.WriteMatrix(x, solvers.Prior(p.Schedule, 1, 9, 2), 9, 2); err != nil {
+		t.Fatal(err)
+	}
+	grid := filepath.Join(dir, "grid.csv")
+	if err := problem.WriteMatrix(grid, one.Grid, len(one.Grid), 1); err != nil {
+		t.Fatal(err)
+	}
+	out, picture := filepath.Join(dir, "out.npy"), filepath.Join(dir, "out.png")
+	var d sampleDocument
+	document(t, &d, "sample", "--problem", "mixture2d", "--solver", "ddpm", "--x", x, "--grid", grid, "--out", out, "--png", picture, "--json")
+	if d.Samples != nil {
+		t.Error("with --out the document repeats the samples")
+	}
+	got, rows, cols, err := problem.ReadMatrix(out)
+	if err != nil || rows != 9 || cols != 2 {
+		t.Fatalf("ReadMatrix(%s) = %d x %d, %v", out, rows, cols, err)
+	}
+	var want []float64
+	for _, row := range one.Samples {
+		want = append(want, row...)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("samples through files (-want +got):\n%s", diff)
+	}
+	f, err := os.Open(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := png.Decode(f); err != nil {
+		t.Errorf("the picture: %v", err)
+	}
+	for _, name := range []string{"gaussian", "digits"} {
+		if status, _, errs := call(t, "sample", "--problem", name, "--rows", "30", "--steps", "5", "--png", filepath.Join(dir, name+".png")); status != exitDone {
+			t.Errorf("a picture of %s = %d, %q", name, status, errs)
+		}
+	}
+}
+
+// TestJSONProblem samples from a document and compares with the problem it describes.
+func TestJSONProblem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mine.json")
+	if err := os.WriteFile(path, []byte(`{"schedule": {"kind": "vplinear"}, "model": {"kind": "gaussian", "mean": [0.7], "variance": 0.25}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var mine, builtin []study.Comparison
+	document(t, &mine, "compare", "--problems", path, "--solvers", "dpm2", "--nfe", "10", "--json")
+	document(t, &builtin, "compare", "--problems", "gaussian", "--solvers", "dpm2", "--nfe", "10", "--json")
+	if len(mine) != 1 || mine[0].Problem != "mine" || math.Abs(*mine[0].RMSE / *builtin[0].RMSE - 1) > 1e-12 {
+		t.Errorf("compare on a JSON problem = %+v, want the error of the built-in one, %+v", mine, builtin)
+	}
+}

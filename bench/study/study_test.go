@@ -1,0 +1,169 @@
+package study_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
+	"github.com/diffsolve/diffsolve/solvers/solvertest"
+)
+
+func ignore(string) {}
+
+func builtin(t *testing.T, names ...string) []*problem.Problem {
+	t.Helper()
+	var list []*problem.Problem
+	for _, name := range names {
+		p, err := problem.Builtin(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// boastful claims an order that DDIM does not have.
+type boastful struct{ solvers.DDIM }
+
+func (s boastful) Info() solvers.Info {
+	i := s.DDIM.Info()
+	i.Order = 2
+	return i
+}
+
+func TestOrders(t *testing.T) {
+	list := []solvers.Solver{solvers.RungeKutta{Tableau: ode.Heun}, boastful{}, solvers.DDIM{Eta: 1}}
+	// mixture2d has no closed form: its flow is a converged reference.
+	got, err := study.Orders(context.Background(), list, builtin(t, "gaussian", "mixture1d", "mixture2d"), ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range got {
+		honest := o.Solver != "ddim"
+		if o.Certified != honest {
+			t.Errorf("%s order %g of %s on %s: certified is %t, want %t (observed %v)", o.Kind, o.Claimed, o.Solver, o.Problem, o.Certified, honest, *o.Observed)
+		}
+	}
+	// Two deterministic solvers on three problems; the weak and the strong order of one on normal data.
+	if want := 2*3 + 2; len(got) != want {
+		t.Errorf("Orders returns %d certificates, want %d", len(got), want)
+	}
+}
+
+func TestEquivalences(t *testing.T) {
+	steps := []int{5, 10}
+	got, err := study.Equivalences(context.Background(), sde.Cosine{}, []solvers.Grid{solvers.LambdaGrid{}}, steps, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := study.Claims() * len(steps); len(got) != want {
+		t.Errorf("Equivalences returns %d lines, want %d", len(got), want)
+	}
+	for _, e := range got {
+		// What converges must be different here: otherwise the table cannot tell one thing from another.
+		if !e.Holds || e.Claim == "converges" && e.Difference < 0.01 {
+			t.Errorf("%s and %s with %d steps: %+v", e.A, e.B, e.Steps, e)
+		}
+	}
+}
+
+// TestCompareGaussian checks the exact distances against those of the conformance suite, and
+// the error from sampled states against its exact mean square.
+func TestCompareGaussian(t *testing.T) {
+	s := solvers.DPMSolverPP2M{}
+	grid := solvers.LambdaGrid{}
+	plan := study.Plan{Problems: builtin(t, "gaussian"), Solvers: []solvers.Solver{s}, Grids: []solvers.Grid{grid},
+		NFE: []int{16, 32}, Rows: 20000, Seed: 1}
+	got, warnings, err := study.Compare(context.Background(), plan, ignore)
+	if err != nil || warnings != nil || len(got) != 2 {
+		t.Fatalf("Compare returns %d rows, warnings %q, error %v", len(got), warnings, err)
+	}
+	w2, err := solvertest.Weak(context.Background(), s, sde.VP{}, solvers.Normal{Mean: 0.7, Variance: 0.25}, grid, plan.NFE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rms, err := solvertest.ODE(context.Background(), s, solvertest.GaussianFlow(), grid, plan.NFE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range got {
+		if math.Abs(*c.W2-w2.Errors[i]) > 1e-12 {
+			t.Errorf("w2 at %d steps = %v, want %v", c.Steps, *c.W2, w2.Errors[i])
+		}
+		// 20,000 states from N(0, 1), which is the marginal to 1e-2 (the mean is αm = 0.0046): the relative
+		// sampling error of a mean square is √(2/20000) = 1 %.
+		if math.Abs(*c.RMSE/rms.Errors[i]-1) > 0.04 {
+			t.Errorf("rmse at %d steps = %v, want about %v", c.Steps, *c.RMSE, rms.Errors[i])
+		}
+	}
+}
+
+func TestReference(t *testing.T) {
+	// Where the flow is known, hiding it must lead to the same place.
+	p := builtin(t, "mixture1d")[0]
+	x := solvers.Prior(p.Schedule, 3, 20, 1)
+	exact, err := study.NewReference(context.Background(), p, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := *p
+	hidden.Flow = nil
+	ref, err := study.NewReference(context.Background(), &hidden, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worst := 0.0
+	for i := range x {
+		worst = math.Max(worst, math.Abs(ref.X[i]-exact.X[i]))
+	}
+	if worst > 1e-8 || ref.Error <= 0 || ref.NFE == 0 || exact.Error != 0 {
+		t.Errorf("NewReference without a closed form is %.1e away, says error %.1e after %d evaluations", worst, ref.Error, ref.NFE)
+	}
+	if ref.Enough(ref.Error*10) || !ref.Enough(ref.Error*1000) {
+		t.Error("Enough does not ask for a factor of a hundred")
+	}
+}
+
+func TestPictures(t *testing.T) {
+	plan := study.Plan{Problems: builtin(t, "digits"), Solvers: []solvers.Solver{solvers.DDIM{}, solvers.DPMSolver{Order: 3}},
+		Grids: []solvers.Grid{solvers.QuadraticGrid{}}, NFE: []int{2, 6}, Rows: 2, Seed: 1}
+	got, err := study.Pictures(context.Background(), plan, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The converged flow, DDIM at both budgets, the third-order solver only where the budget allows a step.
+	if len(got) != 1+2+1 {
+		t.Fatalf("Pictures returns %d sets, want 4", len(got))
+	}
+	for _, s := range got {
+		if s.Side != 8 || len(s.X) != 2*64 || s.NFE > s.Budget && s.Budget > 0 {
+			t.Errorf("set of %s: side %d, %d values, %d evaluations of %d", s.Solver, s.Side, len(s.X), s.NFE, s.Budget)
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	seen := 0
+	r, err := study.Run(ctx, func(done, total int, _ string) {
+		if seen++; seen == 3 {
+			cancel()
+		}
+		if done < 1 || done > total {
+			t.Errorf("progress %d of %d", done, total)
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Run returns %v, want %v", err, context.Canceled)
+	}
+	if len(r.Equivalences) == 0 {
+		t.Error("an interrupted study loses what was finished")
+	}
+}

@@ -1,0 +1,92 @@
+package solvers_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+var variables = []solvers.Variable{solvers.Time, solvers.Kappa, solvers.Lambda}
+
+// The embedded solution of Heun's method is Euler's, so the estimate is what the two steps
+// differ by: as states, whatever the variable.
+func TestLocalErrorIsOfTheState(t *testing.T) {
+	p, _ := plane(t)
+	x := solvers.Prior(p.Schedule, 1, 4, 2)
+	at := ode.Span{From: 0.6, To: 0.45}
+	for _, in := range variables {
+		var results [2][]float64
+		var estimate []float64
+		for i, tab := range []ode.Tableau{ode.Heun, ode.Euler} {
+			st, err := solvers.RungeKutta{Tableau: tab, In: in}.Start(p, len(x))
+			if err != nil {
+				t.Fatal(err)
+			}
+			results[i] = make([]float64, len(x))
+			if err := st.Step(results[i], x, at); err != nil {
+				t.Fatal(err)
+			}
+			e, ok := st.(ode.Estimator)
+			if !ok {
+				continue
+			}
+			estimate = make([]float64, len(x))
+			if order, err := e.LocalError(estimate); order != 2 || err != nil {
+				t.Errorf("heun in variable %d: LocalError says order %d, %v, want 2", in, order, err)
+			}
+		}
+		want := make([]float64, len(x))
+		for i := range want {
+			want[i] = results[0][i] - results[1][i]
+		}
+		if diff := cmp.Diff(want, estimate, cmpopts.EquateApprox(1e-12, 1e-14)); diff != "" {
+			t.Errorf("heun in variable %d: LocalError (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+// clumsy is a schedule whose inverse is off.
+type clumsy struct {
+	sde.VP
+	by float64
+}
+
+func (c clumsy) Time(lambda float64) float64 { return c.VP.Time(lambda) + c.by }
+
+// However badly the schedule inverts λ, and rounding does so a little, no evaluation falls
+// outside its step, and those at the ends are exactly there.
+func TestStagesStayInsideTheStep(t *testing.T) {
+	for _, by := range []float64{0.05, -0.05} {
+		for _, in := range variables {
+			for _, tab := range ode.Tableaus() {
+				var seen []float64
+				p := solvers.Problem{Schedule: clumsy{by: by}, Dim: 1, Model: scoremodel.Func(scoremodel.Epsilon, func(dst, x []float64, t float64) error {
+					seen = append(seen, t)
+					dst[0] = x[0]
+					return nil
+				})}
+				st, err := solvers.RungeKutta{Tableau: tab, In: in}.Start(p, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for at := range ode.Spans(rough) {
+					seen = nil
+					if err := st.Step([]float64{0}, []float64{1}, at); err != nil {
+						t.Fatal(err)
+					}
+					for i, c := range tab.C[:len(seen)] {
+						if seen[i] > at.From || seen[i] < at.To || c == 0 && seen[i] != at.From || c == 1 && seen[i] != at.To {
+							t.Errorf("%s in variable %d, off by %v: stage %d of the step from %v to %v is at %v", tab.Name, in, by, i, at.From, at.To, seen[i])
+						}
+					}
+				}
+			}
+		}
+	}
+}
