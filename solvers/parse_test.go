@@ -151,7 +151,7 @@ func TestGridByName(t *testing.T) {
 		{"lamda", solvers.ErrUnknown, `unknown grid "lamda", did you mean "lambda"?`},
 		{"logarithmic", solvers.ErrUnknown, `unknown grid "logarithmic", want one of quadratic, time, lambda, karras`},
 		{"karras:rho=NaN", solvers.ErrParameter, `grid karras: bad parameter: rho is "NaN"`},
-		{"time:rho=7", solvers.ErrParameter, "no parameters"},
+		{"time:rho=7", solvers.ErrUnknown, `unknown parameter "rho", want one of clean`},
 	} {
 		if got, err := solvers.GridByName(c.text); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.say) {
 			t.Errorf("GridByName(%q) = %v, %q, want %q saying %q", c.text, got, err, c.want, c.say)
@@ -167,9 +167,9 @@ func TestParameters(t *testing.T) {
 		{solvers.DDIM{}, []solvers.Parameter{{Name: "eta", Default: "0"}}},
 		{solvers.DPMSolverPP2M{}, []solvers.Parameter{{Name: "variant", Default: "midpoint", Values: []string{"midpoint", "heun"}}}},
 		{solvers.ExpAdams{Order: 3}, []solvers.Parameter{{Name: "noise", Default: "false"}, {Name: "ramp", Default: "false"}}},
-		{solvers.KarrasGrid{}, []solvers.Parameter{{Name: "rho", Default: "7"}}},
+		{solvers.KarrasGrid{}, []solvers.Parameter{{Name: "clean", Default: "false"}, {Name: "rho", Default: "7"}}},
 		{solvers.DDPM{}, nil},
-		{solvers.TimeGrid{}, nil},
+		{solvers.TimeGrid{}, []solvers.Parameter{{Name: "clean", Default: "false"}}},
 		{math.Pi, nil},
 	} {
 		got := solvers.Parameters(c.v)
