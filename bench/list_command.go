@@ -85,7 +85,10 @@ func (c *console) list() error {
 	fmt.Fprintln(w, "\ngrid\t\t\t\tabout")
 	for _, g := range solvers.Grids() {
 		parameters := ""
-		for _, p := range solvers.Parameters(g) {
+		for i, p := range solvers.Parameters(g) {
+			if i > 0 {
+				parameters += " "
+			}
 			parameters += p.Name + "=" + p.Default
 		}
 		fmt.Fprintf(w, "%s\t\t\t%s\t%s\n", g.Name(), parameters, g.About())

@@ -55,17 +55,23 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestCleanEnd lets every solver run to σ = 0, with few steps too: no infinity or NaN appears, and
-// a single step is the model's prediction.
-func TestCleanEnd(t *testing.T) {
-	vp := sde.VP{}
-	m, err := scoremodel.NewMixture(vp,
+// twoClouds is a mixture in the plane under a schedule.
+func twoClouds(t testing.TB, s sde.Schedule) solvers.Problem {
+	t.Helper()
+	m, err := scoremodel.NewMixture(s,
 		scoremodel.Component{Weight: 0.5, Mean: []float64{-1, 0.5}, Variance: 0.2},
 		scoremodel.Component{Weight: 0.5, Mean: []float64{1, 0}, Variance: 0.15})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := solvers.Problem{Schedule: vp, Model: m, Dim: 2, Noise: sde.Fresh{Seed: 3}}
+	return solvers.Problem{Schedule: s, Model: m, Dim: 2, Noise: sde.Fresh{Seed: 3}}
+}
+
+// TestCleanEnd lets every solver run to σ = 0, with few steps too: no infinity or NaN appears, and
+// a single step is the model's prediction.
+func TestCleanEnd(t *testing.T) {
+	vp := sde.VP{}
+	p := twoClouds(t, vp)
 	for _, s := range append(solvers.Catalog(), variants...) {
 		for _, g := range []solvers.Grid{solvers.LambdaGrid{Zero: solvers.Zero{Clean: true}}, solvers.KarrasGrid{Zero: solvers.Zero{Clean: true}}} {
 			for steps := 1; steps <= 5; steps++ {
@@ -75,7 +81,7 @@ func TestCleanEnd(t *testing.T) {
 				}
 				x := solvers.Prior(vp, 1, 3, 2)
 				want := make([]float64, len(x))
-				if err := scoremodel.As(m, scoremodel.Data, vp).Predict(want, x, grid[0]); err != nil {
+				if err := scoremodel.As(p.Model, scoremodel.Data, vp).Predict(want, x, grid[0]); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := solvers.Sample(context.Background(), s, p, x, &solvers.Settings{Grid: grid}); err != nil {

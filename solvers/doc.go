@@ -42,6 +42,13 @@
 // model's prediction of it at the time before, one evaluation and no noise: the limit of every consistent method, without
 // infinities. A method whose own formula reaches σ = 0 may say so, see [Finisher].
 //
+// # The start of a run
+//
+// The first time of a grid is where λ is finite, as a rule. A schedule may begin with pure noise instead, α = 0: sde.Flow
+// with TMax 1, and tables with zero terminal SNR. There a noise prediction or a score says nothing of the data and is
+// refused; with the other kinds the first step is one evaluation and x = σ_t/σ_s x + α_t x₀, the limit of every
+// consistent method, and the solver begins after it. Methods that step in time, on the flow itself, take that step as any other.
+//
 // # Reproducibility
 //
 // Noise is keyed by the row's number, rows never mix, and adaptive runs choose steps row

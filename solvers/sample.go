@@ -171,6 +171,10 @@ func (r *run) check(x []float64) error {
 	if err := CheckGrid(p.Schedule, set.Grid); err != nil {
 		return err
 	}
+	noise, err := startsFromNoise(p, set.Grid)
+	if err != nil {
+		return err
+	}
 	// A dry start finds what the solver itself refuses.
 	st, err := r.solver.Start(p, p.Dim)
 	if err != nil {
@@ -179,6 +183,9 @@ func (r *run) check(x []float64) error {
 	if set.Control != nil {
 		if EndsClean(p.Schedule, set.Grid) {
 			return fmt.Errorf("%w: adaptive steps end within the schedule's domain, not on clean data", ErrGrid)
+		}
+		if noise && r.solver.Info().Kind != scoremodel.Flow {
+			return fmt.Errorf("%w: adaptive steps start where alpha is not 0, unless the solver steps in time", ErrGrid)
 		}
 		if _, ok := st.(ode.Estimator); !ok {
 			return ErrNoEstimate
