@@ -117,6 +117,11 @@ func (e exponential) adamsWeights(w, nodes []float64) {
 	}
 }
 
+// inside returns the point at λ of a step, in either direction of time. Rounding does not carry it out of the step.
+func inside(s sde.Schedule, lambda float64, from, to sde.Point) sde.Point {
+	return s.At(math.Min(math.Max(s.Time(lambda), math.Min(from.T, to.T)), math.Max(from.T, to.T)))
+}
+
 // history keeps the latest predictions of a multistep method, newest first.
 type history struct {
 	predictions [][]float64

@@ -2,7 +2,6 @@ package solvers
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
@@ -55,10 +54,35 @@ func (s ExpRK) Info() Info {
 
 // Start implements Solver.
 func (s ExpRK) Start(p Problem, n int) (ode.Stepper, error) {
-	if len(s.Tableau.A) == 0 {
-		return nil, fmt.Errorf("%w: it has no tableau", ErrParameter)
+	if err := s.Tableau.check(); err != nil {
+		return nil, err
 	}
 	return s.Tableau.start(p, s.Info().Kind, n), nil
+}
+
+// check finds what keeps a user's tableau from being a method at all.
+func (tab ExpTableau) check() error {
+	if len(tab.Nodes) == 0 || tab.Nodes[0] != 0 || len(tab.A) != len(tab.Nodes)+1 {
+		return fmt.Errorf("%w: a tableau of the nodes %v and %d rows, want nodes from 0 on and a row more", ErrParameter, tab.Nodes, len(tab.A))
+	}
+	for i, c := range tab.Nodes[1:] {
+		if err := fraction(fmt.Sprintf("node %d", i+1), c); err != nil {
+			return err
+		}
+	}
+	for i, row := range tab.A {
+		if len(row) != i {
+			return fmt.Errorf("%w: row %d of the tableau holds %d coefficients, want %d", ErrParameter, i, len(row), i)
+		}
+		for _, sum := range row {
+			for _, f := range sum {
+				if f.K < 0 || f.K > maxPhi {
+					return fmt.Errorf("%w: row %d of the tableau has phi_%d, want 0 to %d", ErrParameter, i, f.K, maxPhi)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (tab ExpTableau) info(kind scoremodel.Kind) Info {
@@ -144,7 +168,10 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 	part, p, node := step, from, 0.
 	for i := 1; i < len(s.m); i++ {
 		if c := s.nodes[i]; c != node {
-			node, p = c, within(s.schedule, from, to, c)
+			node, p = c, to
+			if c != 1 {
+				p = inside(s.schedule, from.Lambda()+c*step.h, from, to)
+			}
 			part = newExponential(s.kind, 0, from, p)
 		}
 		s.advance(s.x, src, part, step.h, s.a[i])
@@ -165,16 +192,6 @@ func (s *expRK) advance(dst, src []float64, part exponential, h float64, a []flo
 		}
 	}
 	vec.Lin(dst, terms...)
-}
-
-// within returns the point at the fraction c of a step in λ. At the end it is exact, and rounding does
-// not carry it out of the step.
-func within(s sde.Schedule, from, to sde.Point, c float64) sde.Point {
-	if c == 1 {
-		return to
-	}
-	t := s.Time(from.Lambda() + c*sde.H(from, to))
-	return s.At(math.Min(math.Max(t, to.T), from.T))
 }
 
 // etd returns the method whose coefficients of all stages but the first are given: later[i] is of the stage

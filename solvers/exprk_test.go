@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -357,6 +358,17 @@ func TestExpRKParameters(t *testing.T) {
 			t.Errorf("%s: Start returns %v, want ErrParameter about %q", test.solver, err, test.want)
 		}
 	}
+	for name, tab := range map[string]solvers.ExpTableau{
+		"a first node that is not 0": {Nodes: []float64{0.5}, A: [][][]solvers.Phi{nil, {nil}}},
+		"a row too few":              {Nodes: []float64{0, 1}, A: [][][]solvers.Phi{nil, {nil}}},
+		"a node beyond the step":     {Nodes: []float64{0, 2}, A: [][][]solvers.Phi{nil, {nil}, {nil, nil}}},
+		"a coefficient too many":     {Nodes: []float64{0}, A: [][][]solvers.Phi{nil, {nil, nil}}},
+		"a function too far":         {Nodes: []float64{0}, A: [][][]solvers.Phi{nil, {{{Weight: 1, K: 9}}}}},
+	} {
+		if _, err := (solvers.ExpRK{Tableau: tab}).Start(p, 4); !errors.Is(err, solvers.ErrParameter) {
+			t.Errorf("%s: Start returns %v, want ErrParameter", name, err)
+		}
+	}
 	for _, s := range []solvers.Solver{solvers.ExpRK{}, solvers.RungeKutta{}, solvers.RES{Order: 4}, solvers.DPMSolver{Order: 4}} {
 		if _, err := s.Start(p, 4); !errors.Is(err, solvers.ErrParameter) {
 			t.Errorf("%#v: Start returns %v, want ErrParameter", s, err)
@@ -390,6 +402,46 @@ func TestHeunKappaEndsWithEuler(t *testing.T) {
 			if !(math.Abs(table.Result.State/want.State-1) <= 1e-12) {
 				t.Errorf("%s, %d steps: the result has %v of the start, want %v", name, steps, table.Result.State, want.State)
 			}
+		}
+	}
+}
+
+// Run upwards in time, as for inversion, a method of one step has its order too.
+func TestExpRKUpwards(t *testing.T) {
+	f := solvertest.MixtureFlow()
+	const low, high = 0.05, 0.9
+	want := make([]float64, len(f.Start))
+	if err := f.Exact(want, f.Start, low, high); err != nil {
+		t.Fatal(err)
+	}
+	p := solvers.Problem{Schedule: f.Schedule, Model: f.Model, Dim: f.Dim}
+	from, to := f.Schedule.At(low).Lambda(), f.Schedule.At(high).Lambda()
+	for _, s := range singleStep() {
+		if i := s.Info(); i.Order > 4 {
+			continue // rounding
+		}
+		var errs []float64
+		for _, n := range []int{40, 80, 160} {
+			grid := make([]float64, n+1)
+			for i := range grid {
+				grid[i] = f.Schedule.Time(from + (to-from)*float64(i)/float64(n))
+			}
+			st, err := s.Start(p, len(f.Start))
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := slices.Clone(f.Start)
+			if _, err := ode.Integrate(context.Background(), st, x, grid, nil); err != nil {
+				t.Fatal(err)
+			}
+			worst := 0.0
+			for i := range x {
+				worst = math.Max(worst, math.Abs(x[i]-want[i]))
+			}
+			errs = append(errs, worst)
+		}
+		if slope := slopes(errs)[1]; !(slope >= float64(s.Info().Order)-0.3) {
+			t.Errorf("%s upwards: observed order %.2f, claimed %d; errors %.2g", solvers.Name(s), slope, s.Info().Order, errs)
 		}
 	}
 }
