@@ -22,6 +22,7 @@
 //
 // Both read carry·x + gain·|z|·∫e^(z(1-θ)) m dθ with z = h or -h, and the integral of a
 // polynomial m is a combination of the functions φ₁, φ₂, … at z. A method is written once and serves both.
+// Single-step methods are tableaus of such functions, see [ExpTableau].
 //
 // # What multistep methods share
 //

@@ -127,6 +127,11 @@ func interpolatory(w, nodes, powers []float64) {
 	}
 }
 
+// inside returns the point at λ of a step, in either direction of time. Rounding does not carry it out of the step.
+func inside(s sde.Schedule, lambda float64, from, to sde.Point) sde.Point {
+	return s.At(math.Min(math.Max(s.Time(lambda), math.Min(from.T, to.T)), math.Max(from.T, to.T)))
+}
+
 // history keeps the latest predictions of a multistep method, newest first, and where they
 // were made: the nodes, in the variable of the method's polynomial, which is λ unless said otherwise.
 type history struct {
