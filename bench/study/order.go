@@ -14,10 +14,10 @@ import (
 )
 
 // Orders measures the order of every solver on every problem, over the ladder of package
-// solvertest on grids uniform in λ: as an ODE method if it is deterministic, and otherwise, where the
+// solvertest on the given grid: as an ODE method if it is deterministic, and otherwise, where the
 // data are normal, the order of its law and of its paths, exactly and without random numbers. tick is
 // called after each measurement.
-func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Problem, tick func(what string)) ([]Order, error) {
+func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Problem, g solvers.Grid, tick func(what string)) ([]Order, error) {
 	var out []Order
 	for _, p := range problems {
 		var flow solvertest.Flow // made when the first deterministic solver needs it
@@ -32,7 +32,7 @@ func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Prob
 						return out, err
 					}
 				}
-				l, err := solvertest.ODE(ctx, s, flow, solvers.LambdaGrid{}, solvertest.Steps())
+				l, err := solvertest.ODE(ctx, s, flow, g, solvertest.Steps())
 				if err != nil {
 					return out, fmt.Errorf("order of %s on %s: %w", solvers.Name(s), p.Name, err)
 				}
@@ -47,7 +47,7 @@ func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Prob
 						continue
 					}
 					l, err := overAxes(p, func(axis solvers.Normal) (solvertest.Ladder, error) {
-						return kind.measure(ctx, s, p.Schedule, axis, solvers.LambdaGrid{}, solvertest.Steps())
+						return kind.measure(ctx, s, p.Schedule, axis, g, solvertest.Steps())
 					})
 					if err != nil {
 						return out, fmt.Errorf("%s order of %s on %s: %w", kind.name, solvers.Name(s), p.Name, err)

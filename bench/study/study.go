@@ -54,7 +54,7 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	if r.Equivalences, err = Equivalences(ctx, schedule, equivalenceGrids, []int{5, 10, 50, 1000}, tick); err != nil {
 		return r, err
 	}
-	if r.Orders, err = Orders(ctx, all, exact, tick); err != nil {
+	if r.Orders, err = Orders(ctx, all, exact, solvers.LambdaGrid{}, tick); err != nil {
 		return r, err
 	}
 	for _, plan := range []Plan{onDigits, onGaussian} {
