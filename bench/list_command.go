@@ -19,6 +19,7 @@ type entry struct {
 	StrongOrder float64     `json:"strong_order"`
 	NFE         int         `json:"nfe"`
 	StartNFE    int         `json:"start_nfe"`
+	StartSteps  int         `json:"start_steps"`
 	Memory      int         `json:"memory"`
 	Stochastic  bool        `json:"stochastic"`
 	Adaptive    bool        `json:"adaptive"`
@@ -55,7 +56,7 @@ func catalogue() []entry {
 	for _, s := range solvers.Catalog() {
 		i := s.Info()
 		e := entry{Name: i.Name, About: i.About, Order: i.Order, WeakOrder: i.WeakOrder, StrongOrder: i.StrongOrder,
-			NFE: i.NFE, StartNFE: i.StartNFE, Memory: i.Memory, Stochastic: i.Stochastic, Adaptive: i.Adaptive,
+			NFE: i.NFE, StartNFE: i.StartNFE, StartSteps: i.StartSteps, Memory: i.Memory, Stochastic: i.Stochastic, Adaptive: i.Adaptive,
 			Prediction: i.Kind.String(), Reference: i.Ref, Parameters: []parameter{}}
 		for _, p := range solvers.Parameters(s) {
 			e.Parameters = append(e.Parameters, parameter(p))

@@ -23,6 +23,15 @@
 // Both read carry·x + gain·|z|·∫e^(z(1-θ)) m dθ with z = h or -h, and the integral of a
 // polynomial m is a combination of the functions φ₁, φ₂, … at z. A method is written once and serves both.
 //
+// # What multistep methods share
+//
+// One engine takes every linear multistep step: exact linear part and noise, and a combination of the
+// latest predictions for the integral. A method is a rule for the weights. The exact rule, Adams', integrates the polynomial through
+// the predictions in λ, κ or t, on any grid; constant weights, halved derivatives and the like are rules too. A
+// method of order q has q-1 predictions to wait for. Begun with lower orders, as
+// most are published, its order is 2 whatever q (3 with a corrector): settings named starter, or the
+// absence of ramp, begin with single steps that keep the order.
+//
 // # Stochasticity
 //
 // One number says how much noise a sampler adds: tau, from 0, the probability flow, to 1, the

@@ -3,10 +3,8 @@ package solvers
 import (
 	"fmt"
 
-	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
-	"github.com/diffsolve/diffsolve/sde"
 )
 
 // ExpAdams is the exponential Adams–Bashforth method in λ [hochbruck2010]: the
@@ -16,16 +14,17 @@ import (
 //
 // A method of order q needs q-1 earlier predictions. Started with lower and lower orders, as is
 // commonly done and as Ramp asks for, its first step commits an error of order 2, which caps the
-// observed order of the run at 2. Without Ramp the first step of order 3 is a two-stage
-// exponential Runge–Kutta step, whose one extra evaluation keeps the order.
+// observed order of the run at 2. Without Ramp the first q-2 steps are single steps of order q-1 or more, whose
+// extra evaluations keep the order.
 //
 // References:
 //
 //	[hochbruck2010], [zhang2023deis]
 type ExpAdams struct {
-	Order int  // 1 to 3; 0 means 1
-	Noise bool `param:"noise" about:"predict noise instead of data"`
-	Ramp  bool `param:"ramp" about:"begin with lower orders, as published; caps order 3 at 2"`
+	Order int    // 1 to 6; 0 means 1
+	Noise bool   `param:"noise" about:"predict noise instead of data"`
+	Ramp  bool   `param:"ramp" about:"begin with lower orders, as published; caps the order at 2"`
+	Nodes string `param:"nodes" values:"lambda|kappa|t" about:"the variable of the polynomial"`
 }
 
 // Info implements Solver.
@@ -36,76 +35,49 @@ func (s ExpAdams) Info() Info {
 	if s.Noise {
 		i.Kind, i.Ref = scoremodel.Epsilon, "zhang2023deis"
 	}
-	switch {
-	case order == 3 && s.Ramp:
-		i.Order = 2
-	case order == 3:
-		i.StartNFE = 1
-	}
+	i = i.adams(order, !s.Ramp)
+	// Note: order 6 shows its slope only where little is left above rounding: 5.70 is observed on normal
+	// data over 45 to 362 steps, whatever the start. What is certified is claimed.
+	i.Order = min(i.Order, 5)
 	return i
 }
 
+// adams completes the i of an Adams method of the given order by what its start is: single steps
+// that keep the order, or lower orders.
+func (i Info) adams(order int, starter bool) Info {
+	if starter {
+		i.Order = order
+		return i.started(adamsStarter(order))
+	}
+	i.Order = min(order, 2)
+	return i
+}
+
+// adamsStarter returns the starter of an Adams method of the given order q. Every starting step may
+// commit an error of order q, as there is a fixed number of them. Of the lower orders only q-1 is that good.
+func adamsStarter(order int) starter { return starterOf(order-2, order-1) }
+
+// variables are the names of the variables in which predictions are interpolated.
+var variables = map[string]Variable{"": Lambda, "lambda": Lambda, "kappa": Kappa, "t": Time}
+
 // Start implements Solver.
 func (s ExpAdams) Start(p Problem, n int) (ode.Stepper, error) {
-	if s.Order < 0 || s.Order > 3 {
-		return nil, fmt.Errorf("%w: the order is %d, want 1 to 3", ErrParameter, s.Order)
+	if err := checkOrder(s.Order, 6); err != nil {
+		return nil, err
 	}
-	i, order := s.Info(), max(s.Order, 1)
-	st := &expAdams{schedule: p.Schedule, model: scoremodel.As(p.Model, i.Kind, p.Schedule), kind: i.Kind,
-		past: newHistory(order, n), terms: make([]vec.Term, 0, order+1)}
-	if i.StartNFE > 0 {
-		st.x, st.mid = make([]float64, n), make([]float64, n)
+	in, ok := variables[s.Nodes]
+	if !ok {
+		return nil, fmt.Errorf("%w: nodes is %q, want lambda, kappa or t", ErrParameter, s.Nodes)
 	}
-	return st, nil
+	st := adams(p, s.Info().Kind, in, max(s.Order, 1), !s.Ramp)
+	return st.bind(p, n)
 }
 
-type expAdams struct {
-	schedule sde.Schedule
-	model    scoremodel.Model
-	kind     scoremodel.Kind
-	past     history
-	x, mid   []float64 // state and prediction of the starting step's stage; nil if there is none
-	terms    []vec.Term
-}
-
-func (s *expAdams) Step(dst, src []float64, at ode.Span) error {
-	from := s.schedule.At(at.From)
-	if at.Fresh() {
-		s.past.known = 0
+// adams returns the Adams method of the given order, yet to be bound.
+func adams(p Problem, kind scoremodel.Kind, in Variable, order int, starter bool) *multistep {
+	st := &multistep{kind: kind, in: in, predictor: formula{exactAdams(in, kind, p.Schedule), order}}
+	if starter {
+		st.start = adamsStarter(order)
 	}
-	if !at.Retry {
-		if err := s.model.Predict(s.past.push(from.Lambda()), src, at.From); err != nil {
-			return err
-		}
-	}
-	e := newExponential(s.kind, 0, from, s.schedule.At(at.To))
-	if s.past.known == 1 && s.x != nil {
-		return s.start(dst, src, from, e)
-	}
-	var nodes, weights [maxPhi]float64
-	for j, l := range s.past.lambdas[:s.past.known] {
-		nodes[j] = (l - s.past.lambdas[0]) / e.h
-	}
-	e.adamsWeights(weights[:s.past.known], nodes[:s.past.known])
-	terms := append(s.terms[:0], vec.Term{C: e.carry, X: src})
-	for j, m := range s.past.predictions[:s.past.known] {
-		terms = append(terms, vec.Term{C: weights[j], X: m})
-	}
-	vec.Lin(dst, terms...)
-	return nil
-}
-
-// start is the exponential midpoint step with exact weights: a line through the predictions at
-// the start and the middle of the step, the latter reached by a first-order step.
-func (s *expAdams) start(dst, src []float64, from sde.Point, e exponential) error {
-	p := s.schedule.At(s.schedule.Time(from.Lambda() + e.h/2))
-	half := newExponential(s.kind, 0, from, p)
-	now := s.past.predictions[0]
-	vec.Lin(s.x, vec.Term{C: half.carry, X: src}, vec.Term{C: half.phi(1), X: now})
-	if err := s.model.Predict(s.mid, s.x, p.T); err != nil {
-		return err
-	}
-	slope := 2 * e.phi(2)
-	vec.Lin(dst, vec.Term{C: e.carry, X: src}, vec.Term{C: e.phi(1) - slope, X: now}, vec.Term{C: slope, X: s.mid})
-	return nil
+	return st
 }

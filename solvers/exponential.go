@@ -86,13 +86,19 @@ func factorial(k int) float64 {
 // polynomials over the nodes, in units of the step (0 is its start, 1 its end). There are
 // at most maxPhi nodes.
 //
-// l_j is expanded in powers of θ, whose integrals are k!·φ_(k+1)(z): all positive and
+// The integrals of the powers of θ are k!·φ_(k+1)(z): all positive and
 // computed to the last digits, so that small h costs no precision.
 func (e exponential) adamsWeights(w, nodes []float64) {
 	var integrals [maxPhi]float64
 	for k := range nodes {
 		integrals[k] = factorial(k) * e.phi(k+1)
 	}
+	interpolatory(w, nodes, integrals[:len(nodes)])
+}
+
+// interpolatory writes to w the integrals of the Lagrange polynomials over the nodes, given
+// the integrals of the powers 0, 1, … of the variable.
+func interpolatory(w, nodes, powers []float64) {
 	for j, at := range nodes {
 		var c [maxPhi]float64 // coefficients of Π(θ - node)/(at - node)
 		c[0] = 1
@@ -112,33 +118,34 @@ func (e exponential) adamsWeights(w, nodes []float64) {
 		}
 		w[j] = 0
 		for k := range degree + 1 {
-			w[j] += c[k] * integrals[k]
+			w[j] += c[k] * powers[k]
 		}
 	}
 }
 
-// history keeps the latest predictions of a multistep method, newest first.
+// history keeps the latest predictions of a multistep method, newest first, and where they
+// were made: the nodes, in the variable of the method's polynomial, which is λ unless said otherwise.
 type history struct {
 	predictions [][]float64
-	lambdas     []float64
+	nodes       []float64
 	known       int
 }
 
 func newHistory(size, n int) history {
-	h := history{predictions: make([][]float64, size), lambdas: make([]float64, size)}
+	h := history{predictions: make([][]float64, size), nodes: make([]float64, size)}
 	for i := range h.predictions {
 		h.predictions[i] = make([]float64, n)
 	}
 	return h
 }
 
-// push makes room for a prediction at the given λ and returns where to write it.
-func (h *history) push(lambda float64) []float64 {
+// push makes room for a prediction at the given node and returns where to write it.
+func (h *history) push(node float64) []float64 {
 	last := len(h.predictions) - 1
 	oldest := h.predictions[last]
 	copy(h.predictions[1:], h.predictions[:last])
-	copy(h.lambdas[1:], h.lambdas[:last])
-	h.predictions[0], h.lambdas[0] = oldest, lambda
+	copy(h.nodes[1:], h.nodes[:last])
+	h.predictions[0], h.nodes[0] = oldest, node
 	h.known = min(h.known+1, len(h.predictions))
 	return oldest
 }

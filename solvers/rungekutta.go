@@ -20,6 +20,17 @@ const (
 	Lambda                 // dx/dλ = (f/λ')x - σε with λ = log(α/σ)
 )
 
+// at returns the variable's value at a point.
+func (v Variable) at(p sde.Point) float64 {
+	switch v {
+	case Kappa:
+		return p.Kappa()
+	case Lambda:
+		return p.Lambda()
+	}
+	return p.T
+}
+
 // RungeKutta applies an explicit Runge–Kutta method to the probability flow ODE
 // [song2021score, eq. 13] in a variable of choice. Euler's method in κ is DDIM, and Heun's
 // in κ is the deterministic sampler of [karras2022edm]. The zero value has no tableau.
@@ -92,7 +103,7 @@ type substituted struct {
 
 func (s *substituted) Step(dst, src []float64, at ode.Span) error {
 	s.at, s.from, s.to = at, s.schedule.At(at.From), s.schedule.At(at.To)
-	s.uFrom, s.uTo = s.variable(s.from), s.variable(s.to)
+	s.uFrom, s.uTo = s.in.at(s.from), s.in.at(s.to)
 	inner := at
 	inner.From, inner.To = s.uFrom, s.uTo
 	if s.in == Lambda {
@@ -106,14 +117,7 @@ func (s *substituted) Step(dst, src []float64, at ode.Span) error {
 	return nil
 }
 
-func (s *substituted) variable(p sde.Point) float64 {
-	if s.in == Kappa {
-		return p.Kappa()
-	}
-	return p.Lambda()
-}
-
-// point inverts variable. At the ends of the step it is exact, and inside it stays
+// point inverts Variable.at. At the ends of the step it is exact, and inside it stays
 // inside: rounding must not carry an evaluation out of the step.
 func (s *substituted) point(u float64) sde.Point {
 	switch u {

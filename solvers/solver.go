@@ -85,7 +85,8 @@ type Info struct {
 	WeakOrder   float64         // order of the law of the result, for the reverse SDE
 	StrongOrder float64         // order of the path of the result, given the Brownian path
 	NFE         int             // model evaluations per step
-	StartNFE    int             // and those that beginning a trajectory adds, once
+	StartNFE    int             // and those that beginning a trajectory adds, in equal parts to
+	StartSteps  int             // the first steps, of which there are this many; 0 means one
 	Memory      int             // earlier predictions that a step uses
 	Stochastic  bool            // needs Problem.Noise
 	Adaptive    bool            // its Stepper is an ode.Estimator
@@ -94,10 +95,16 @@ type Info struct {
 }
 
 // Evaluations returns the number of model evaluations of a run of the given number of steps, at least 1.
-func (i Info) Evaluations(steps int) int { return steps*i.NFE + i.StartNFE }
+func (i Info) Evaluations(steps int) int {
+	start := max(i.StartSteps, 1)
+	return steps*i.NFE + i.StartNFE/start*min(steps, start)
+}
 
 // Steps returns the largest number of steps that a budget of nfe evaluations allows, perhaps 0.
-func (i Info) Steps(nfe int) int { return max(0, (nfe-i.StartNFE)/i.NFE) }
+func (i Info) Steps(nfe int) int {
+	start := max(i.StartSteps, 1)
+	return max(0, min(nfe/(i.NFE+i.StartNFE/start), start), (nfe-i.StartNFE)/i.NFE)
+}
 
 // A Solver is a sampling method with its parameters: a small value that holds no state of a
 // run, so it may be copied, compared by its fields and used concurrently.

@@ -17,7 +17,7 @@ var families = [...]struct {
 	{"Runge–Kutta in κ = σ/α", regexp.MustCompile(`^(euler|midpoint|heun|rk4|dp5)kappa$`)},
 	{"Runge–Kutta in λ = log(α/σ)", regexp.MustCompile(`^(euler|midpoint|heun|rk4|dp5)lambda$`)},
 	{"Exponential, single-step", regexp.MustCompile(`^(ddim|dpm\d+|dpm\+\+\d+s)$`)},
-	{"Exponential, multistep", regexp.MustCompile(`^(dpm\+\+\d+m|expadams\d+)$`)},
+	{"Multistep", regexp.MustCompile(`^(dpm\d+m|dpm\+\+\d+m|expadams\d+|res\dm|unipc|lms|deis|plms|i?pndm|ipndmv|gradientestimation)$`)},
 	{"Stochastic", nil}, // told by what the catalogue says, not by the name
 	{"Other", nil},
 }

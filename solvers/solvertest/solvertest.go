@@ -95,6 +95,9 @@ func checkInfo(s solvers.Solver) (faults []string) {
 	if i.NFE < 1 || i.StartNFE < 0 || i.Memory < 0 {
 		add("NFE %d, StartNFE %d, Memory %d: want at least 1, 0, 0", i.NFE, i.StartNFE, i.Memory)
 	}
+	if i.StartSteps < 0 || i.StartNFE%max(i.StartSteps, 1) != 0 {
+		add("%d starting evaluations do not spread evenly over %d steps", i.StartNFE, i.StartSteps)
+	}
 	if i.Order == 0 && i.WeakOrder == 0 {
 		add("no order is claimed")
 	}
