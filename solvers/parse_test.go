@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/solvers"
@@ -55,7 +56,7 @@ func TestNameRoundTrip(t *testing.T) {
 			t.Errorf("ByName(Name(%#v)): %v", want, err)
 			continue
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(solvers.ExpTableau{}, "Weights")); diff != "" {
 			t.Errorf("ByName(%q) is another solver (-want +got):\n%s", name, diff)
 		}
 	}

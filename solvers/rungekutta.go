@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -87,6 +88,33 @@ func (s RungeKutta) Start(p Problem, n int) (ode.Stepper, error) {
 		return &substitutedEstimator{st, e}, nil
 	}
 	return st, nil
+}
+
+// HeunAlpha is Heun's method generalized [karras2022edm, algorithm 3]: the second evaluation lies
+// at the fraction Alpha of the step in κ. 1 is Heun's method, 1/2 the midpoint rule and 2/3 Ralston's method; the order is always 2.
+//
+// References:
+//
+//	[karras2022edm]
+type HeunAlpha struct {
+	Alpha float64 `param:"alpha" default:"1" about:"the second evaluation, a fraction of the step in (0, 1]"`
+}
+
+func (s HeunAlpha) alpha() float64 { return cmp.Or(s.Alpha, 1) }
+
+// Info implements Solver.
+func (s HeunAlpha) Info() Info {
+	i := RungeKutta{Tableau: ode.Heun, In: Kappa}.Info()
+	i.Name, i.About = "heunalpha", "Heun's method generalized by the place of the second evaluation, on the probability flow in kappa"
+	return i
+}
+
+// Start implements Solver.
+func (s HeunAlpha) Start(p Problem, n int) (ode.Stepper, error) {
+	if err := fraction("alpha", s.alpha()); err != nil {
+		return nil, err
+	}
+	return RungeKutta{Tableau: ode.Alpha(s.alpha()), In: Kappa}.Start(p, n)
 }
 
 // substituted runs a stepper of another variable u on a trajectory in time.
