@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
@@ -73,6 +74,50 @@ var variants = []solvers.Solver{
 	solvers.SASolver{Predictor: 3, Tau: 1},
 	solvers.SASolver{Predictor: 2, Corrector: 2, Tau: 1, Simple: true},
 	solvers.SASolver{Predictor: 3, Corrector: 3, Tau: 1.2, Since: 0.8, Until: 0.2, LowerFinal: true},
+	solvers.GDDIM{},
+	solvers.GDDIM{Lambda: 0.5},
+	solvers.Ancestral{Inner: solvers.RungeKutta{Tableau: ode.Euler, In: solvers.Kappa}, Eta: 0.5},
+	solvers.Ancestral{Inner: solvers.RungeKutta{Tableau: ode.Euler, In: solvers.Kappa}, Eta: 1, Flow: true},
+	solvers.Ancestral{Inner: solvers.KDPM2{}},
+	solvers.Ancestral{Inner: solvers.KDPM2{}, Eta: 0.5},
+	solvers.Ancestral{Inner: solvers.KDPM2{}, Eta: 1, Flow: true},
+	solvers.Ancestral{Inner: solvers.DPMSolver{Order: 2, Data: true}, Eta: 0.5, Flow: true},
+	solvers.Ancestral{Inner: solvers.DPMSolver{Order: 2, Data: true}},
+	solvers.Churn{Inner: solvers.RungeKutta{Tableau: ode.Heun, In: solvers.Kappa}},
+	solvers.Churn{Inner: solvers.RungeKutta{Tableau: ode.Heun, In: solvers.Kappa}, SChurn: 10, SNoise: 1.003},
+	solvers.Churn{Inner: solvers.DDIM{}, SChurn: 10},
+	solvers.Churn{Inner: solvers.DPMSolverPP2M{}, SChurn: 5},
+	solvers.Restart{Inner: solvers.DDIM{}, Times: 2, Steps: 4, High: 1},
+	solvers.PredictorCorrector{Annealed: true, SNR: 0.1, Corrections: 2},
+	solvers.PredictorCorrector{Predictor: solvers.DDIM{}, Corrections: 3},
+	solvers.SDEDPMSolver{Order: 1},
+	solvers.SDEDPMSolver{Order: 2},
+	solvers.SDEDPMSolver{Order: 3},
+	solvers.SDEDPMSolver{Order: 2, Noise: true},
+	solvers.SDEDPMSolver{Order: 1, Tau: 0.5},
+	solvers.SDEDPMSolver{Order: 2, Tau: 0.5},
+	solvers.SDEDPMSolver{Order: 2, Tau: 1, Variant: "heun"},
+	solvers.SDEDPMSolver{Order: 2, Tau: 1.2, Noise: true, Variant: "heun"},
+	solvers.SDEDPMSolver{Order: 3, Tau: 0.7},
+	solvers.SDEDPMSolver{Order: 3, Tau: 1, Parity: "kdiffusion"},
+	solvers.SDEDPMSolver{Order: 3, Tau: 1, Parity: "diffusers"},
+	solvers.DPMSolverPPSDE{},
+	solvers.DPMSolverPPSDE{Eta: 0.5},
+	solvers.DPMSolverPPSDE{Eta: 0.5, Clock: "exact", R: 0.7},
+	solvers.DPMSolverPPSDE{Eta: 1, Independent: true},
+	solvers.SEEDS{Stages: 2},
+	solvers.SEEDS{Stages: 2, Tau: 0.5, R: 1},
+	solvers.SEEDS{Stages: 2, Tau: 1, Variant: "phi2", R: 0.7},
+	solvers.SEEDS{Stages: 3},
+	solvers.SEEDS{Stages: 3, Tau: 0.5},
+	solvers.ExpHeunSDE{},
+	solvers.ERSDE{Order: 1, Phi: "ode"},
+	solvers.ERSDE{Order: 2, Phi: "ode"},
+	solvers.ERSDE{Order: 2, Phi: "sde"},
+	solvers.ERSDE{Order: 3, Phi: "ode"},
+	solvers.ERSDE{Order: 3, Phi: "sde"},
+	solvers.ERSDE{Order: 3, Phi: "ode", Published: true},
+	solvers.ERSDE{Order: 3, Published: true},
 }
 
 func TestConformance(t *testing.T) {

@@ -31,3 +31,28 @@ func (u *unitNoise) draw(at ode.Span) ([]float64, error) {
 	vec.Lin(u.z, vec.Term{C: 1 / math.Sqrt(math.Abs(at.H())), X: u.z})
 	return u.z, nil
 }
+
+// nestedNoise is the noise of a step that is taken in parts, so that a stage inside the step sees
+// the beginning of the path that its end sees.
+type nestedNoise struct {
+	*unitNoise
+	sum []float64 // of the step so far
+}
+
+func newNestedNoise(p Problem, n int) (*nestedNoise, error) {
+	unit, err := newUnitNoise(p, n)
+	if err != nil {
+		return nil, err
+	}
+	return &nestedNoise{unit, make([]float64, n)}, nil
+}
+
+// grow carries the sum over the part from one point to the next, and adds what the path does there.
+func (s *nestedNoise) grow(part exponential, from, to sde.Point) error {
+	z, err := s.draw(ode.Span{From: from.T, To: to.T})
+	if err != nil {
+		return err
+	}
+	vec.Lin(s.sum, vec.Term{C: part.carry, X: s.sum}, vec.Term{C: part.noise, X: z})
+	return nil
+}

@@ -117,6 +117,9 @@ func Sample(ctx context.Context, s Solver, p Problem, x []float64, set *Settings
 			}
 		}
 	}
+	if _, ok := p.Model.(scoremodel.VarianceModel); ok && !s.Info().Variance {
+		result.Warnings = append(result.Warnings, ErrVarianceUnused)
+	}
 	result.Elapsed = time.Since(start)
 	return result, err
 }
@@ -206,6 +209,9 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	model := &guard{Model: r.problem.Model, dim: dim}
 	p := r.problem
 	p.Model, p.Row = model, r.problem.Row+first
+	if v, ok := r.problem.Model.(scoremodel.VarianceModel); ok {
+		p.Model = &varianceGuard{model, v}
+	}
 	st, err := begin(r.solver, p, n, r.settings.Grid)
 	if err != nil {
 		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
@@ -276,13 +282,33 @@ type guard struct {
 
 func (g *guard) Predict(dst, x []float64, t float64) error {
 	g.calls++
-	if err := g.Model.Predict(dst, x, t); err != nil {
+	return g.check(g.Model.Predict(dst, x, t), dst, t)
+}
+
+// check adds the place to the error of an evaluation, and finds what is not finite in the prediction.
+func (g *guard) check(err error, prediction []float64, t float64) error {
+	if err != nil {
 		return &predictionError{t, -1, err}
 	}
-	if i := vec.FirstNonFinite(dst); i >= 0 {
-		return &predictionError{t, i / g.dim, fmt.Errorf("%w: the model predicts %v", ode.ErrNonFinite, dst[i])}
+	if i := vec.FirstNonFinite(prediction); i >= 0 {
+		return &predictionError{t, i / g.dim, fmt.Errorf("%w: the model predicts %v", ode.ErrNonFinite, prediction[i])}
 	}
 	return nil
+}
+
+// varianceGuard is the guard of a model that predicts a variance too.
+type varianceGuard struct {
+	*guard
+	model scoremodel.VarianceModel
+}
+
+func (g *varianceGuard) PredictVariance(dst, fraction, x []float64, t float64) error {
+	g.calls++
+	err := g.check(g.model.PredictVariance(dst, fraction, x, t), dst, t)
+	if err != nil {
+		return err
+	}
+	return g.check(nil, fraction, t)
 }
 
 // predictionError is how the place of a bad evaluation travels through a stepper.
