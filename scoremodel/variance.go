@@ -5,6 +5,10 @@ package scoremodel
 //
 // Views of the model, such as those of As, do not pass it on: a solver that can use the variance asks
 // the model itself.
+//
+// References:
+//
+//	[nichol2021]
 type VarianceModel interface {
 	Model
 

@@ -12,6 +12,8 @@ import (
 // to the first of them. Its slope jumps at the table's times; At gives the slope
 // towards the data, the side to which a sampler steps.
 //
+// After RescaledZeroSNR α is 0 at t = 1, and linear in t, not log α, from the time before.
+//
 // The domain is [1/T, 1]. Use NewDiscrete: the zero value has an empty table.
 // A Discrete is immutable and safe for concurrent use.
 type Discrete struct {
@@ -25,26 +27,71 @@ func NewDiscrete(betas []float64) (*Discrete, error) {
 		return nil, fmt.Errorf("sde: %d betas, want at least 2", len(betas))
 	}
 	d := &Discrete{logAlpha: make([]float64, len(betas)+1), step: make([]float64, len(betas))}
-	// Compensated summation: the table's relative precision does not sink with its length.
-	sum, lost := 0.0, 0.0
+	var sum kahan
 	for i, b := range betas {
 		if !(b > 0 && b < 1) {
 			return nil, fmt.Errorf("sde: beta %d is %v, want a number in (0, 1)", i, b)
 		}
 		d.step[i] = math.Log1p(-b) / 2
-		y := d.step[i] - lost
-		s := sum + y
-		lost = (s - sum) - y
-		sum = s
-		d.logAlpha[i+1] = sum
-		if sum == d.logAlpha[i] {
+		d.logAlpha[i+1] = sum.add(d.step[i])
+		if d.logAlpha[i+1] == d.logAlpha[i] {
 			return nil, fmt.Errorf("sde: beta %d is %v, too small to change alpha after those before it", i, b)
 		}
 	}
-	if math.Exp(sum) < smallestNormal {
+	if math.Exp(sum.sum) < smallestNormal {
 		return nil, fmt.Errorf("sde: alpha underflows at the end of %d betas", len(betas))
 	}
 	return d, nil
+}
+
+// kahan is a compensated sum, whose relative precision does not sink with its length.
+type kahan struct{ sum, lost float64 }
+
+func (k *kahan) add(v float64) float64 {
+	y := v - k.lost
+	s := k.sum + y
+	k.lost = (s - k.sum) - y
+	k.sum = s
+	return s
+}
+
+// RescaledZeroSNR returns the table with its signal scales shifted and stretched so that the last
+// is 0 and the first is kept [lin2024flawed, algorithm 1]: with α_i at t = i/T,
+//
+//	α_i' = α_1(α_i - α_T)/(α_1 - α_T).
+//
+// At t = 1 the state is then pure noise: λ is -Inf, and of the kinds of package scoremodel Data,
+// Velocity and Flow exist there, Epsilon and Score do not.
+//
+// With S_i = log α_i - log α_T the quotient is expm1(S_i)/expm1(S_1), whose distance from 1 and from its
+// neighbour follow from expm1(a) - expm1(b) = e^b expm1(a-b) without cancellation.
+//
+// References:
+//
+//	[lin2024flawed]  S. Lin et al. Common Diffusion Noise Schedules and Sample Steps are
+//	                 Flawed. WACV 2024. https://arxiv.org/abs/2305.08891
+func (d *Discrete) RescaledZeroSNR() *Discrete {
+	n := d.Steps()
+	if math.IsInf(d.step[n-1], -1) {
+		return d
+	}
+	tail := make([]float64, n+1) // S_i, summed from the end, where it is small
+	var sum kahan
+	for i := n - 1; i >= 0; i-- {
+		tail[i] = sum.add(-d.step[i])
+	}
+	first := math.Expm1(tail[1])
+	out := &Discrete{logAlpha: make([]float64, n+1), step: make([]float64, n)}
+	out.logAlpha[1], out.step[0] = d.logAlpha[1], d.step[0]
+	for i := 1; i < n; i++ {
+		out.step[i] = math.Log1p(-math.Exp(tail[i+1]) * math.Expm1(-d.step[i]) / math.Expm1(tail[i]))
+		out.logAlpha[i+1] = d.logAlpha[1] + math.Log(math.Expm1(tail[i+1])/first)
+		if lost := math.Exp(tail[i+1]) * math.Expm1(d.logAlpha[1]-d.logAlpha[i+1]) / first; lost < 0.5 {
+			out.logAlpha[i+1] = d.logAlpha[1] + math.Log1p(-lost)
+		}
+	}
+	out.step[n-1] = math.Inf(-1)
+	return out
 }
 
 // LinearBetas returns n betas evenly spaced from b0 to b1: the "linear" schedule of DDPM.
@@ -96,6 +143,13 @@ func (d *Discrete) At(t float64) Point {
 	}
 	lo, hi := d.logAlpha[i], d.logAlpha[i+1]
 	w := t*n - float64(i)
+	if math.IsInf(hi, -1) { // α is linear: α = α_lo(1-w)
+		left := (1 - t) * n // 1-w; 1-t is exact, as this cell lies above 1/2
+		if left == 0 {
+			return Point{T: t, Sigma: 1, DAlpha: -n * math.Exp(lo)}
+		}
+		return vpPoint(t, lo+math.Log(left), -n/left)
+	}
 	return vpPoint(t, lo*(1-w)+hi*w, d.step[i]*n)
 }
 
@@ -105,6 +159,9 @@ func (d *Discrete) Time(lambda float64) float64 {
 	// logAlpha falls from 0; find the cell with logAlpha[i] > l >= logAlpha[i+1].
 	i := sort.Search(d.Steps()-1, func(i int) bool { return d.logAlpha[i+1] <= l })
 	lo, hi := d.logAlpha[i], d.logAlpha[i+1]
+	if math.IsInf(hi, -1) {
+		return (float64(i) - math.Expm1(l-lo)) / float64(d.Steps())
+	}
 	return (float64(i) + (lo-l)/(lo-hi)) / float64(d.Steps())
 }
 

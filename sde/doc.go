@@ -11,6 +11,10 @@
 //	f = α'/α               drift of dx = f x dt + g dW
 //	g² = (σ²)' - 2fσ²      squared diffusion
 //
+// The schedules are VP, Cosine and Discrete, which preserve variance, SubVP, the
+// variance-exploding VE and EDM, and the interpolants Flow and TrigFlow. At t = 0 all of them but
+// VE have σ = 0, exactly. At t = 1 a Flow, and a Discrete after RescaledZeroSNR, have α = 0.
+//
 // A variance-preserving schedule has α² + σ² = 1, f = -β/2 and g² = β. The DDPM
 // step n = 0..T-1 of a table of T betas is the time t = (n+1)/T. Beware that the
 // DDIM paper writes α for what is α² here.

@@ -19,19 +19,22 @@ type VP struct {
 }
 
 // Check returns an error if the parameters do not describe a diffusion.
-func (v VP) Check() error {
+func (v VP) Check() error { return v.check("VP") }
+
+// check is Check in the name of a schedule with the same signal scale.
+func (v VP) check(name string) error {
 	b0, b1 := v.betas()
 	tmin, tmax := v.Domain()
 	switch {
 	case !(b0 >= 0 && b1 > 0) || math.IsInf(b0, 1) || math.IsInf(b1, 1):
-		return fmt.Errorf("sde: VP with beta from %v to %v: want 0 <= BetaMin and 0 < BetaMax, finite", b0, b1)
+		return fmt.Errorf("sde: %s with beta from %v to %v: want 0 <= BetaMin and 0 < BetaMax, finite", name, b0, b1)
 	case !(tmin > 0 && tmin < tmax) || math.IsInf(tmax, 1):
-		return fmt.Errorf("sde: VP with time from %v to %v: want 0 < TMin < TMax, finite", tmin, tmax)
+		return fmt.Errorf("sde: %s with time from %v to %v: want 0 < TMin < TMax, finite", name, tmin, tmax)
 	case !(b0+tmax*(b1-b0) >= 0):
-		return fmt.Errorf("sde: VP with beta from %v to %v is negative at TMax %v", b0, b1, tmax)
+		return fmt.Errorf("sde: %s with beta from %v to %v is negative at TMax %v", name, b0, b1, tmax)
 	}
 	if p := v.At(tmax); !(p.Alpha >= smallestNormal) {
-		return fmt.Errorf("sde: VP with beta from %v to %v: alpha underflows at TMax %v", b0, b1, tmax)
+		return fmt.Errorf("sde: %s with beta from %v to %v: alpha underflows at TMax %v", name, b0, b1, tmax)
 	}
 	return nil
 }
@@ -49,16 +52,24 @@ func (v VP) betas() (b0, b1 float64) {
 
 // At implements Schedule.
 func (v VP) At(t float64) Point {
-	b0, b1 := v.betas()
-	logAlpha := -0.25*t*t*(b1-b0) - 0.5*t*b0
-	return vpPoint(t, logAlpha, -0.5*(b0+t*(b1-b0)))
+	logAlpha, rate := v.logAlpha(t)
+	return vpPoint(t, logAlpha, rate)
 }
 
-// Time implements Schedule. With B = ∫β = b0 t + (b1-b0)t²/2 = -2 log α the root of
-// the quadratic is taken in the form that does not cancel, t = 2B/(b0 + √(b0² + 2(b1-b0)B)).
-func (v VP) Time(lambda float64) float64 {
+// logAlpha returns log α and its time derivative.
+func (v VP) logAlpha(t float64) (l, rate float64) {
 	b0, b1 := v.betas()
-	b := -2 * vpLogAlpha(lambda)
+	return -0.25*t*t*(b1-b0) - 0.5*t*b0, -0.5 * (b0 + t*(b1-b0))
+}
+
+// Time implements Schedule.
+func (v VP) Time(lambda float64) float64 { return v.timeOf(vpLogAlpha(lambda)) }
+
+// timeOf inverts logAlpha. With B = ∫β = b0 t + (b1-b0)t²/2 = -2 log α the root of the
+// quadratic is taken in the form that does not cancel, t = 2B/(b0 + √(b0² + 2(b1-b0)B)).
+func (v VP) timeOf(logAlpha float64) float64 {
+	b0, b1 := v.betas()
+	b := -2 * logAlpha
 	return 2 * b / (b0 + math.Sqrt(b0*b0+2*(b1-b0)*b))
 }
 

@@ -86,4 +86,12 @@ var catalog = append(classical(), []Solver{
 	ERSDE{Order: 1},
 	ERSDE{Order: 2},
 	ERSDE{Order: 3},
+	CFGPP{Of: DDIM{}},
+	CFGPP{Of: DPMSolverPP2M{}},
+	EDICT{},
+	BDIA{},
+	LCM{},
+	TCD{Gamma: 0.3},
+	Consistency{},
+	TrigFlow{},
 }...)

@@ -53,8 +53,7 @@ func (s Churn) Info() Info {
 	i = i.withNoise(s.SChurn, weak)
 	i.Outside, i.StrongOrder = true, 0
 	if s.SNoise != 0 && s.SNoise != 1 {
-		i.WeakOrder = 0
-		i.About += "; with snoise other than 1 it has no order"
+		i.WeakOrder, i.Approximate = 0, true
 	}
 	return i
 }

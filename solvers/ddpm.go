@@ -20,8 +20,7 @@ import (
 // takes v = b, the other bound of [ho2020ddpm, section 3.2]. With v = bσ_s²/σ_t² the method is DDIM with eta 1.
 //
 // LearnedRange lets a scoremodel.VarianceModel choose between the two for each element, by the logarithm
-// [nichol2021, section 3.1]. Start returns an error if the model is not one. No order is claimed, since the variance is the
-// model's; that of both bounds is 1.
+// [nichol2021, section 3.1]. Start returns an error if the model is not one.
 //
 // Grids need not have the training's steps. No noise is added where σ_s = 0.
 //
@@ -41,8 +40,7 @@ func (s DDPM) Info() Info {
 		i.Name, i.About = "ddpmlarge", "DDPM ancestral sampling with the forward process' variance (fixed large)"
 	}
 	if s.LearnedRange {
-		i.About = "DDPM ancestral sampling with the model's variance; of no order, which is the model's"
-		i.WeakOrder, i.StrongOrder, i.Variance = 0, 0, true
+		i.About, i.Variance = "DDPM ancestral sampling with the model's variance (learned range)", true
 	}
 	return i
 }

@@ -73,33 +73,28 @@ func (s DPMSolver) Start(p Problem, n int) (ode.Stepper, error) {
 	if order == 3 && !(r2 > r1 && r2 <= 1) {
 		return nil, fmt.Errorf("%w: r2 is %v, want more than r1, which is %v, and at most 1", ErrParameter, r2, r1)
 	}
-	return s.tableau().start(p, s.Info().Kind, 0, n)
+	return s.Tableau().start(p, s.Info().Kind, 0, n)
 }
 
-// tableau returns the method as an exponential Runge–Kutta method.
-func (s DPMSolver) tableau() ExpTableau {
+// Tableau returns the method as an exponential Runge–Kutta method. It means nothing where Start refuses the parameters.
+func (s DPMSolver) Tableau() ExpTableau {
 	order, r1, r2 := s.stages()
 	switch {
 	case order == 1:
-		return etd(ExpTableau{Nodes: []float64{0}}, nil)
+		return etd(ExpTableau{Nodes: []float64{0}})
 	case order == 2 && s.Taylor:
 		return res2(r1)
 	case order == 2:
-		return etd(ExpTableau{Nodes: []float64{0, r1}}, func(z float64, a [][]float64) {
-			a[2][1] = phi(1, z) / (2 * r1)
-		})
+		return etd(ExpTableau{Nodes: []float64{0, r1}}, [][]Phi{{{1 / (2 * r1), 1, 1}}})
 	}
-	return etd(ExpTableau{Nodes: []float64{0, r1, r2}}, func(z float64, a [][]float64) {
-		// At the second stage the prediction is linear through m and m₁.
-		a[2][1] = r2 * r2 / r1 * phi(2, r2*z)
-		if !s.Taylor {
-			a[3][2] = phi(2, z) / r2
-			return
-		}
-		// The divided differences of the parabola, by prediction.
-		a[3][1] = (r2*phi(2, z) - 2*phi(3, z)) / (r1 * (r2 - r1))
-		a[3][2] = (2*phi(3, z) - r1*phi(2, z)) / (r2 * (r2 - r1))
-	})
+	// At the second stage the prediction is linear through m and m₁, at the end through m and m₂.
+	stage, end := [][]Phi{{{r2 * r2 / r1, 2, r2}}}, [][]Phi{nil, {{1 / r2, 2, 1}}}
+	if s.Taylor {
+		// The parabola through all three, by its divided differences.
+		d1, d2 := r1*(r2-r1), r2*(r2-r1)
+		end = [][]Phi{{{r2 / d1, 2, 1}, {-2 / d1, 3, 1}}, {{-r1 / d2, 2, 1}, {2 / d2, 3, 1}}}
+	}
+	return etd(ExpTableau{Nodes: []float64{0, r1, r2}}, stage, end)
 }
 
 // KDPM2 is the DPM2 of k-diffusion: the midpoint rule in κ with the geometric mean, R the exponent of the

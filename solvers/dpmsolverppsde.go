@@ -37,11 +37,12 @@ type DPMSolverPPSDE struct {
 func (s DPMSolverPPSDE) Info() Info {
 	i := Info{Name: "dpm++sde", About: "DPM-Solver++ SDE, single-step, in data prediction",
 		Order: 2, NFE: 2, Kind: scoremodel.Data, Ref: "lu2022dpmpp"}
-	weak := 2.
-	if s.Independent {
-		weak = 1
+	if !s.Independent {
+		return i.withNoise(s.Eta, 2)
 	}
-	return i.withNoise(s.Eta, weak)
+	i = i.withNoise(s.Eta, 1)
+	i.StrongOrder = 0
+	return i
 }
 
 // Start implements Solver.
@@ -85,7 +86,7 @@ func (s *dpmSolverPPSDE) Step(dst, src []float64, at ode.Span) error {
 		}
 	}
 	from, to := s.schedule.At(at.From), s.schedule.At(at.To)
-	r := within(s.schedule, from, to, s.R)
+	r := inside(s.schedule, from.Lambda()+s.R*sde.H(from, to), from, to)
 	part, whole := ancestralStep(s.Eta, from, r), ancestralStep(s.Eta, from, to)
 	stage := append(make([]vec.Term, 0, 3), vec.Term{C: part.carry, X: src}, vec.Term{C: part.phi(1), X: s.m})
 	if s.noise != nil {

@@ -2,7 +2,7 @@ package solvers
 
 import (
 	"fmt"
-	"math"
+	"slices"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
@@ -10,25 +10,27 @@ import (
 	"github.com/diffsolve/diffsolve/sde"
 )
 
+// A Phi is the function Weight·φ_K(At·z).
+type Phi struct {
+	Weight float64
+	K      int // 0 to 8
+	At     float64
+}
+
 // An ExpTableau is an explicit exponential Runge–Kutta method [hochbruck2010]: a Butcher
-// tableau whose coefficients are functions of z. The zero value is not a method.
+// tableau whose coefficients are sums of φ functions of z. It is plain data. The zero value is not a method.
 //
 // In the scaled equation u' = Lu + m, with z = Lh, stage i lies at the fraction c of the step and is
-// u_i = e^(cz)·u + h·Σ a[i][j]·m_j; the result is the stage after the last, at c = 1, and is not evaluated.
+// u_i = e^(cz)·u + h·Σ A[i][j]·m_j; the result is the stage after the last, at c = 1, and is not evaluated.
 // Here L is 1 in noise prediction, -1 in data prediction, and h the step in λ, so z is h or -h; with
 // stochasticity τ it is -(1+τ²)h in data prediction, see exponential.
 type ExpTableau struct {
 	Name  string
 	About string
 	Order int
-	Ref   string // key in references.bib
-
-	// Nodes are the fractions of the stages, of which the first is 0.
-	Nodes []float64
-
-	// Weights writes a[i][j] for j < i, where i runs from 1 to len(Nodes), the result. What
-	// it does not write is 0. It does not allocate.
-	Weights func(z float64, a [][]float64)
+	Ref   string    // key in references.bib
+	Nodes []float64 // the fractions of the stages, of which the first is 0
+	A     [][][]Phi // A[i] holds i coefficients; the last row, of the result, has the index len(Nodes)
 }
 
 // ExpRK applies an exponential Runge–Kutta method to the probability flow in λ, in data prediction unless
@@ -36,7 +38,7 @@ type ExpTableau struct {
 //
 // References:
 //
-//	[hochbruck2010]
+//	[hochbruck2010], [lawson1967]
 type ExpRK struct {
 	Tableau ExpTableau
 	Noise   bool `param:"noise" about:"predict noise instead of data"`
@@ -53,10 +55,35 @@ func (s ExpRK) Info() Info {
 
 // Start implements Solver.
 func (s ExpRK) Start(p Problem, n int) (ode.Stepper, error) {
-	if s.Tableau.Weights == nil {
-		return nil, fmt.Errorf("%w: it has no tableau", ErrParameter)
+	if err := s.Tableau.check(); err != nil {
+		return nil, err
 	}
 	return s.Tableau.start(p, s.Info().Kind, 0, n)
+}
+
+// check finds what keeps a user's tableau from being a method at all.
+func (tab ExpTableau) check() error {
+	if len(tab.Nodes) == 0 || tab.Nodes[0] != 0 || len(tab.A) != len(tab.Nodes)+1 {
+		return fmt.Errorf("%w: a tableau of the nodes %v and %d rows, want nodes from 0 on and a row more", ErrParameter, tab.Nodes, len(tab.A))
+	}
+	for i, c := range tab.Nodes[1:] {
+		if err := fraction(fmt.Sprintf("node %d", i+1), c); err != nil {
+			return err
+		}
+	}
+	for i, row := range tab.A {
+		if len(row) != i {
+			return fmt.Errorf("%w: row %d of the tableau holds %d coefficients, want %d", ErrParameter, i, len(row), i)
+		}
+		for _, sum := range row {
+			for _, f := range sum {
+				if f.K < 0 || f.K > maxPhi {
+					return fmt.Errorf("%w: row %d of the tableau has phi_%d, want 0 to %d", ErrParameter, i, f.K, maxPhi)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (tab ExpTableau) info(kind scoremodel.Kind) Info {
@@ -67,14 +94,20 @@ func (tab ExpTableau) info(kind scoremodel.Kind) Info {
 // noise the nodes must not decrease: the path is drawn from stage to stage.
 func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int) (ode.Stepper, error) {
 	stages := len(tab.Nodes)
-	s := &expRK{tableau: tab, schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
-		a: make([][]float64, stages+1), m: make([][]float64, stages), x: make([]float64, n), terms: make([]vec.Term, 0, stages+2)}
-	for i := range s.a {
-		s.a[i] = make([]float64, i)
-	}
+	s := &expRK{nodes: tab.Nodes, schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
+		m: make([][]float64, stages), x: make([]float64, n), terms: make([]vec.Term, 0, stages+2)}
 	for i := range s.m {
 		s.m[i] = make([]float64, n)
 	}
+	for _, row := range tab.A {
+		s.a = append(s.a, make([]float64, len(row)))
+		for j, sum := range row {
+			for _, f := range sum {
+				s.parts = append(s.parts, phiPart{to: &s.a[len(s.a)-1][j], weight: f.Weight, of: s.function(f)})
+			}
+		}
+	}
+	s.values = make([]float64, len(s.functions))
 	if tau == 0 {
 		return s, nil
 	}
@@ -84,7 +117,7 @@ func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int)
 }
 
 type expRK struct {
-	tableau  ExpTableau
+	nodes    []float64
 	schedule sde.Schedule
 	model    scoremodel.Model
 	kind     scoremodel.Kind
@@ -94,6 +127,42 @@ type expRK struct {
 	m        [][]float64  // the predictions at the stages; the first survives a rejected proposal
 	x        []float64    // the state at a stage
 	terms    []vec.Term
+
+	// The coefficients repeat few functions, each of which is evaluated once a step.
+	functions []Phi // with weight 1
+	values    []float64
+	parts     []phiPart
+}
+
+// phiPart adds to a coefficient a multiple of a function's value.
+type phiPart struct {
+	to     *float64
+	weight float64
+	of     int
+}
+
+// function returns the index of f, but for its weight, among the functions.
+func (s *expRK) function(f Phi) int {
+	f.Weight = 1
+	i := slices.Index(s.functions, f)
+	if i < 0 {
+		i = len(s.functions)
+		s.functions = append(s.functions, f)
+	}
+	return i
+}
+
+// weigh computes the coefficients at z.
+func (s *expRK) weigh(z float64) {
+	for i, f := range s.functions {
+		s.values[i] = phi(f.K, f.At*z)
+	}
+	for _, row := range s.a {
+		clear(row)
+	}
+	for _, p := range s.parts {
+		*p.to += p.weight * s.values[p.of]
+	}
 }
 
 func (s *expRK) Step(dst, src []float64, at ode.Span) error {
@@ -104,21 +173,25 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 	}
 	from, to := s.schedule.At(at.From), s.schedule.At(at.To)
 	step := newExponential(s.kind, s.tau, from, to)
-	s.tableau.Weights(step.z, s.a)
+	s.weigh(step.z)
+	length := step.length() // h, or (1+τ²)h in data prediction
 	if s.noise != nil {
 		clear(s.noise.sum)
 	}
 	part, p, node := step, from, 0.
 	for i := 1; i < len(s.m); i++ {
-		if c := s.tableau.Nodes[i]; c != node {
-			next := within(s.schedule, from, to, c)
+		if c := s.nodes[i]; c != node {
+			next := to
+			if c != 1 {
+				next = inside(s.schedule, from.Lambda()+c*step.h, from, to)
+			}
 			if err := s.grow(p, next); err != nil {
 				return err
 			}
 			node, p = c, next
 			part = newExponential(s.kind, s.tau, from, p)
 		}
-		s.advance(s.x, src, part, step.z, s.a[i])
+		s.advance(s.x, src, part, length, s.a[i])
 		if err := s.model.Predict(s.m[i], s.x, p.T); err != nil {
 			return err
 		}
@@ -128,7 +201,7 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 			return err
 		}
 	}
-	s.advance(dst, src, step, step.z, s.a[len(s.m)])
+	s.advance(dst, src, step, length, s.a[len(s.m)])
 	return nil
 }
 
@@ -140,12 +213,12 @@ func (s *expRK) grow(from, to sde.Point) error {
 	return s.noise.grow(newExponential(s.kind, s.tau, from, to), from, to)
 }
 
-// advance writes to dst the state at the end of part, which begins at src, in a step with the given z.
-func (s *expRK) advance(dst, src []float64, part exponential, z float64, a []float64) {
+// advance writes to dst the state at the end of part, which begins at src, in a step of the given length.
+func (s *expRK) advance(dst, src []float64, part exponential, length float64, a []float64) {
 	terms := append(s.terms[:0], vec.Term{C: part.carry, X: src})
 	for j, c := range a {
 		if c != 0 {
-			terms = append(terms, vec.Term{C: part.gain * math.Abs(z) * c, X: s.m[j]})
+			terms = append(terms, vec.Term{C: part.gain * length * c, X: s.m[j]})
 		}
 	}
 	if s.noise != nil {
@@ -154,33 +227,24 @@ func (s *expRK) advance(dst, src []float64, part exponential, z float64, a []flo
 	vec.Lin(dst, terms...)
 }
 
-// within returns the point at the fraction c of a step in λ. At the end it is exact, and rounding does
-// not carry it out of the step.
-func within(s sde.Schedule, from, to sde.Point, c float64) sde.Point {
-	if c == 1 {
-		return to
-	}
-	t := s.Time(from.Lambda() + c*sde.H(from, to))
-	return s.At(math.Min(math.Max(t, to.T), from.T))
-}
-
-// etd returns the method whose coefficients of all stages but the first are what later writes. Those of the
-// first follow: a constant prediction is integrated exactly, Σ a[i][j] = c·φ₁(cz).
-func etd(tab ExpTableau, later func(z float64, a [][]float64)) ExpTableau {
-	tab.Weights = func(z float64, a [][]float64) {
-		if later != nil {
-			later(z, a)
+// etd returns the method whose coefficients of all stages but the first are given: later[i] is of the stage
+// i+2 on, without the first column, and its last element of the result. The first column follows: a constant
+// prediction is integrated exactly, Σ A[i][j] = c·φ₁(cz).
+func etd(tab ExpTableau, later ...[][]Phi) ExpTableau {
+	ends := append(slices.Clone(tab.Nodes), 1)
+	tab.A = [][][]Phi{nil}
+	for i, c := range ends[1:] {
+		row := make([][]Phi, i+1)
+		row[0] = []Phi{{c, 1, c}}
+		if i > 0 {
+			copy(row[1:], later[i-1])
 		}
-		for i := 1; i < len(a); i++ {
-			c := 1.
-			if i < len(tab.Nodes) {
-				c = tab.Nodes[i]
-			}
-			a[i][0] = c * phi(1, c*z)
-			for _, v := range a[i][1:] {
-				a[i][0] -= v
+		for _, sum := range row[1:] {
+			for _, f := range sum {
+				row[0] = append(row[0], Phi{-f.Weight, f.K, f.At})
 			}
 		}
+		tab.A = append(tab.A, row)
 	}
 	return tab
 }
@@ -188,17 +252,17 @@ func etd(tab ExpTableau, later func(z float64, a [][]float64)) ExpTableau {
 // Lawson returns the classical method tab on the equation without its linear part, e^(-λL)u
 // [lawson1967]: a constant prediction is not integrated exactly. Its order is tab's.
 func Lawson(name string, tab ode.Tableau) ExpTableau {
-	return ExpTableau{Name: name, About: "the Runge-Kutta method " + tab.Name + " with Lawson's integrating factor in lambda",
-		Order: tab.Order, Ref: "lawson1967", Nodes: tab.C,
-		Weights: func(z float64, a [][]float64) {
-			for i := 1; i < len(a); i++ {
-				c, row := 1., tab.B
-				if i < len(tab.C) {
-					c, row = tab.C[i], tab.A[i]
-				}
-				for j, v := range row {
-					a[i][j] = v * math.Exp((c-tab.C[j])*z)
-				}
+	e := ExpTableau{Name: name, About: "the Runge-Kutta method " + tab.Name + " with Lawson's integrating factor in lambda",
+		Order: tab.Order, Ref: "lawson1967", Nodes: tab.C}
+	ends := append(slices.Clone(tab.C), 1)
+	for i, weights := range append(slices.Clone(tab.A), tab.B) {
+		row := make([][]Phi, len(weights))
+		for j, w := range weights {
+			if w != 0 {
+				row[j] = []Phi{{w, 0, ends[i] - tab.C[j]}}
 			}
-		}}
+		}
+		e.A = append(e.A, row)
+	}
+	return e
 }

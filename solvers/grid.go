@@ -12,6 +12,9 @@ import (
 // ErrGrid is wrapped by the errors of grids of times that cannot be used.
 var ErrGrid = errors.New("bad grid")
 
+// ErrUnsuited means that a grid is not for the schedule, whatever the number of steps. It wraps ErrGrid.
+var ErrUnsuited = fmt.Errorf("%w: it is not for this schedule", ErrGrid)
+
 // A Grid places the times of a run. It is a small value, safe for concurrent use.
 type Grid interface {
 	// Name is the grid's key, such as "lambda".
@@ -21,117 +24,89 @@ type Grid interface {
 	About() string
 
 	// Times returns steps+1 times, strictly decreasing, from the noise end of the
-	// schedule's domain to the data end, or on to clean data, all exact. It returns an error if steps is less
-	// than 1, if a parameter is out of range, or if the precision of the time cannot separate the points.
+	// schedule's domain to the data end, or on to clean data, all exact. (Rules for tables may begin below the
+	// noise end.) It returns an error if steps is less than 1, if a parameter is out of range, if the schedule
+	// lacks what the grid needs, or if the precision of the time cannot separate the points.
 	Times(s sde.Schedule, steps int) ([]float64, error)
 }
 
 // Grids returns the grids in their default settings.
-func Grids() []Grid { return []Grid{QuadraticGrid{}, TimeGrid{}, LambdaGrid{}, KarrasGrid{}} }
+func Grids() []Grid {
+	return []Grid{QuadraticGrid{}, TimeGrid{}, LambdaGrid{}, KarrasGrid{},
+		ExponentialGrid{}, PolyexponentialGrid{}, BetaGrid{}, KLOptimalGrid{}, LaplaceGrid{}, SGMGrid{},
+		LinearQuadraticGrid{}, FlowShiftGrid{}, AYSGrid{},
+		LeadingGrid{}, LinspaceGrid{}, TrailingGrid{}, SimpleGrid{}}
+}
 
-// Zero is the end policy of a grid: to the schedule's tmin, or on to clean data.
+// Zero is the end policy of a grid: to the schedule's tmin, or on to clean data. Schedules that do not
+// reach clean data, such as sde.VE, are refused the second.
 type Zero struct {
 	Clean bool `param:"clean" about:"let the last step go to time 0, where no noise is left"`
-}
-
-// QuadraticGrid is uniform in √t: steps shrink towards the data. It is the default for
-// sampling, on which solvers of several kinds are near their best at small budgets.
-type QuadraticGrid struct{ Zero }
-
-// Name implements Grid.
-func (QuadraticGrid) Name() string { return "quadratic" }
-
-// About implements Grid.
-func (QuadraticGrid) About() string { return "uniform in the square root of time" }
-
-// Times implements Grid.
-func (g QuadraticGrid) Times(s sde.Schedule, steps int) ([]float64, error) {
-	return g.spread(s, steps, func(p sde.Point) float64 { return math.Sqrt(p.T) }, func(u float64) float64 { return u * u })
-}
-
-// TimeGrid is uniform in time.
-type TimeGrid struct{ Zero }
-
-// Name implements Grid.
-func (TimeGrid) Name() string { return "time" }
-
-// About implements Grid.
-func (TimeGrid) About() string { return "uniform in time" }
-
-// Times implements Grid.
-func (g TimeGrid) Times(s sde.Schedule, steps int) ([]float64, error) {
-	return g.spread(s, steps, func(p sde.Point) float64 { return p.T }, func(u float64) float64 { return u })
-}
-
-// LambdaGrid is uniform in λ, half the log signal-to-noise ratio.
-type LambdaGrid struct{ Zero }
-
-// Name implements Grid.
-func (LambdaGrid) Name() string { return "lambda" }
-
-// About implements Grid.
-func (LambdaGrid) About() string { return "uniform in lambda, half the log signal-to-noise ratio" }
-
-// Times implements Grid.
-func (g LambdaGrid) Times(s sde.Schedule, steps int) ([]float64, error) {
-	return g.spread(s, steps, sde.Point.Lambda, s.Time)
-}
-
-// KarrasGrid is uniform in κ^(1/Rho) [karras2022edm, eq. 5].
-//
-// References:
-//
-//	[karras2022edm]
-type KarrasGrid struct {
-	Zero
-	Rho float64 `param:"rho" default:"7" about:"how far steps shrink towards the data"`
-}
-
-// Name implements Grid.
-func (KarrasGrid) Name() string { return "karras" }
-
-// About implements Grid.
-func (KarrasGrid) About() string { return "uniform in kappa^(1/rho)" }
-
-// Times implements Grid.
-func (g KarrasGrid) Times(s sde.Schedule, steps int) ([]float64, error) {
-	rho := g.Rho
-	if rho == 0 {
-		rho = 7
-	}
-	if !(rho > 0) || math.IsInf(rho, 1) {
-		return nil, fmt.Errorf("%w: rho is %v, want a positive number", ErrParameter, g.Rho)
-	}
-	return g.spread(s, steps,
-		func(p sde.Point) float64 { return math.Pow(p.Kappa(), 1/rho) },
-		func(u float64) float64 { return s.Time(-rho * math.Log(u)) })
 }
 
 // spread places the points evenly in the variable u, of which time is a function. If the grid ends on clean
 // data, its last step is the one from tmin to time 0.
 func (z Zero) spread(s sde.Schedule, steps int, u func(sde.Point) float64, time func(float64) float64) ([]float64, error) {
-	if steps < 1 {
-		return nil, fmt.Errorf("%w: %d steps, want at least 1", ErrGrid, steps)
-	}
-	if err := checkSchedule(s); err != nil {
+	var from, to float64
+	return z.place(s, steps, func(tmin, tmax float64) error {
+		from, to = u(s.At(tmax)), u(s.At(tmin))
+		if math.IsInf(to-from, 0) || math.IsNaN(to-from) {
+			return fmt.Errorf("%w: its variable goes from %v at time %v to %v at time %v, want finite numbers",
+				ErrUnsuited, from, tmax, to, tmin)
+		}
+		return nil
+	}, func(w float64) float64 { return time(from*(1-w) + to*w) })
+}
+
+// place places the points at the times of the fractions w = 0, …, 1 of the way from tmax to tmin, evenly
+// spaced. If the grid ends on clean data, its last step is the one from tmin to time 0. begin, if not nil, looks at
+// the domain first.
+func (z Zero) place(s sde.Schedule, steps int, begin func(tmin, tmax float64) error, time func(w float64) float64) ([]float64, error) {
+	if err := z.check(s, steps); err != nil {
 		return nil, err
 	}
 	tmin, tmax := s.Domain()
+	if begin != nil {
+		if err := begin(tmin, tmax); err != nil {
+			return nil, err
+		}
+	}
 	grid := make([]float64, steps+1)
-	even := steps // steps that are even in u
+	even := steps // steps that are even in w
 	if z.Clean {
 		even--
 	}
-	from, to := u(s.At(tmax)), u(s.At(tmin))
 	for i := range even + 1 {
-		w := float64(i) / math.Max(float64(even), 1)
-		grid[i] = time(from*(1-w) + to*w)
+		grid[i] = time(float64(i) / math.Max(float64(even), 1))
 	}
 	if even > 0 {
 		grid[even] = tmin
 	}
 	grid[0] = tmax
 	return grid, CheckGrid(s, grid)
+}
+
+// end returns the last time of the grid.
+func (z Zero) end(s sde.Schedule) float64 {
+	if z.Clean {
+		return 0
+	}
+	tmin, _ := s.Domain()
+	return tmin
+}
+
+// check refuses what no grid can serve.
+func (z Zero) check(s sde.Schedule, steps int) error {
+	if steps < 1 {
+		return fmt.Errorf("%w: %d steps, want at least 1", ErrGrid, steps)
+	}
+	if err := checkSchedule(s); err != nil {
+		return err
+	}
+	if z.Clean && s.At(0).Sigma != 0 {
+		return fmt.Errorf("%w: it would end at time 0, where sigma is %v and the data are not clean", ErrUnsuited, s.At(0).Sigma)
+	}
+	return nil
 }
 
 // CheckGrid returns an error that wraps ErrGrid unless grid holds at least two times, strictly

@@ -21,7 +21,8 @@ func schedules(t testing.TB) map[string]sde.Schedule {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]sde.Schedule{"VP": sde.VP{}, "Cosine": sde.Cosine{}, "Discrete": table}
+	return map[string]sde.Schedule{"VP": sde.VP{}, "Cosine": sde.Cosine{}, "Discrete": table, "SubVP": sde.SubVP{}, "VE": sde.VE{},
+		"EDM": sde.EDM{}, "Flow": sde.Flow{}, "TrigFlow": sde.TrigFlow{}}
 }
 
 // The variable in which each grid is uniform.
@@ -35,6 +36,10 @@ var uniform = []struct {
 	{solvers.KarrasGrid{}, func(p sde.Point) float64 { return math.Pow(p.Sigma/p.Alpha, 1./7) }},
 	{solvers.KarrasGrid{Rho: 7}, func(p sde.Point) float64 { return math.Pow(p.Sigma/p.Alpha, 1./7) }},
 	{solvers.KarrasGrid{Rho: 2.5}, func(p sde.Point) float64 { return math.Pow(p.Sigma/p.Alpha, 1/2.5) }},
+	{solvers.ExponentialGrid{}, func(p sde.Point) float64 { return math.Log(p.Sigma / p.Alpha) }},
+	{solvers.PolyexponentialGrid{}, func(p sde.Point) float64 { return math.Log(p.Sigma / p.Alpha) }},
+	{solvers.KLOptimalGrid{}, func(p sde.Point) float64 { return math.Atan(p.Sigma / p.Alpha) }},
+	{solvers.SGMGrid{}, func(p sde.Point) float64 { return p.T }},
 }
 
 func TestGridsAreUniform(t *testing.T) {
@@ -58,7 +63,7 @@ func TestGridsAreUniform(t *testing.T) {
 
 // The ends are the domain's to the bit, and no two times coincide, for any number of steps.
 func TestGridTimes(t *testing.T) {
-	stride := 1
+	stride := 17
 	if testing.Short() {
 		stride = 37
 	}
@@ -67,6 +72,9 @@ func TestGridTimes(t *testing.T) {
 		for _, g := range solvers.Grids() {
 			for steps := 1; steps <= 1000; steps += stride {
 				grid, err := g.Times(s, steps)
+				if isRule(g) || errors.Is(err, solvers.ErrUnsuited) {
+					break // TestTableGrids
+				}
 				if err != nil {
 					t.Fatalf("%s grid of %s, %d steps: %v", g.Name(), name, steps, err)
 				}
@@ -142,10 +150,6 @@ func TestCheckGrid(t *testing.T) {
 		{[]float64{0.5, 0.4, 0.4}, false},
 		{[]float64{0.5, 0.3, 0.4}, false},
 		{[]float64{1, below}, false},
-		{[]float64{1, 1e-3, 0}, true}, // clean data
-		{[]float64{1, 0}, true},
-		{[]float64{1, below, 0}, false},
-		{[]float64{1, 0, -1}, false},
 		{[]float64{math.Nextafter(1, 2), 0.5}, false},
 		{[]float64{math.Inf(1), 0.5}, false},
 		{[]float64{0.5, math.Inf(-1)}, false},

@@ -39,7 +39,7 @@ func (s RES) nodes() (order int, c2, c3 float64) {
 // Info implements Solver.
 func (s RES) Info() Info {
 	order, _, c3 := s.nodes()
-	i := s.tableau().info(scoremodel.Data)
+	i := s.Tableau().info(scoremodel.Data)
 	if order == 3 && s.Cubed && c3 != 1 {
 		i.Order = 2
 	}
@@ -62,18 +62,19 @@ func (s RES) Start(p Problem, n int) (ode.Stepper, error) {
 		if s.C3 != 0 || s.Cubed {
 			return nil, fmt.Errorf("%w: c3 and cubed belong to order 3", ErrParameter)
 		}
-		return s.tableau().start(p, s.Info().Kind, 0, n)
+		return s.Tableau().start(p, s.Info().Kind, 0, n)
 	}
 	if err := fraction("c3", c3); err != nil {
 		return nil, err
 	}
-	if tab := s.tableau(); c2 == c3 || math.Abs(c2-2./3) < 1e-6 {
+	if tab := s.Tableau(); c2 == c3 || math.Abs(c2-2./3) < 1e-6 {
 		return nil, fmt.Errorf("%w: c2 is %v and c3 is %v, want c2 neither c3 nor 2/3, where %s has no weights", ErrParameter, c2, c3, tab.Name)
 	}
-	return s.tableau().start(p, s.Info().Kind, 0, n)
+	return s.Tableau().start(p, s.Info().Kind, 0, n)
 }
 
-func (s RES) tableau() ExpTableau {
+// Tableau returns the method as an exponential Runge–Kutta method. It means nothing where Start refuses the parameters.
+func (s RES) Tableau() ExpTableau {
 	order, c2, c3 := s.nodes()
 	if order == 3 {
 		square := c3 * c3
@@ -89,7 +90,7 @@ func (s RES) tableau() ExpTableau {
 func res2(c2 float64) ExpTableau {
 	return etd(ExpTableau{Name: "res2s", About: "the refined exponential solver of order 2, single-step", Order: 2, Ref: "zhang2023res",
 		Nodes: []float64{0, c2}},
-		func(z float64, a [][]float64) { a[2][1] = phi(2, z) / c2 })
+		[][]Phi{{{1 / c2, 2, 1}}})
 }
 
 // res3 is the family of [hochbruck2005, section 5]: the weights are φ₂ shared as γ to 1, and the third stage is such that the errors of
@@ -97,11 +98,8 @@ func res2(c2 float64) ExpTableau {
 func res3(c2, c3, gamma float64) ExpTableau {
 	return etd(ExpTableau{Name: "res3s", About: "the refined exponential solver of order 3, single-step", Order: 3, Ref: "zhang2023res",
 		Nodes: []float64{0, c2, c3}},
-		func(z float64, a [][]float64) {
-			a[2][1] = gamma*c2*phi(2, c2*z) + c3*c3/c2*phi(2, c3*z)
-			a[3][2] = phi(2, z) / (gamma*c2 + c3)
-			a[3][1] = gamma * a[3][2]
-		})
+		[][]Phi{{{gamma * c2, 2, c2}, {c3 * c3 / c2, 2, c3}}},
+		[][]Phi{{{gamma / (gamma*c2 + c3), 2, 1}}, {{1 / (gamma*c2 + c3), 2, 1}}})
 }
 
 // fraction returns an error unless v is in (0, 1].

@@ -57,13 +57,13 @@ func (s Restart) Info() Info {
 	if i.StartNFE > 0 { // the run begins anew after the interval
 		again += i.StartNFE
 	}
-	i.About = "steps of " + i.Name + " that go back once; of no order, since the interval's own steps are fixed"
+	i.About = "steps of " + i.Name + " that go back and run an interval again, in a fixed number of steps"
 	if i.Name == "heunkappa" {
 		i.Name = "" // the paper's
 	}
 	i.Name, i.Ref = i.Name+"restart", "xu2023restart"
 	i.StartNFE, i.StartSteps = i.StartNFE+again, 0
-	i.Order, i.Stochastic, i.Adaptive, i.Outside = 0, true, false, true
+	i.Order, i.Stochastic, i.Approximate, i.Adaptive, i.Outside = 0, true, true, false, true
 	return i
 }
 

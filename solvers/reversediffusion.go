@@ -104,12 +104,13 @@ func (s PredictorCorrector) Info() Info {
 	if s.Annealed {
 		name, by = "annealedlangevin", "annealed"
 	}
-	i.About = "steps of " + i.Name + " corrected by " + by + " Langevin dynamics; of no order, since the corrections' error stays"
+	i.About = "steps of " + i.Name + " corrected by " + by + " Langevin dynamics, whose own error stays"
 	if i.Name == "reversediffusion" {
 		i.Name = "" // the paper's
 	}
 	i.Name, i.Ref = i.Name+name, "song2021score"
-	i.Order, i.WeakOrder, i.StrongOrder, i.Stochastic, i.Adaptive = 0, 0, 0, true, false
+	i.Order, i.WeakOrder, i.StrongOrder = 0, 0, 0
+	i.Stochastic, i.Approximate, i.Adaptive = true, true, false
 	i.NFE += s.Corrections
 	return i
 }
@@ -132,15 +133,10 @@ func (s PredictorCorrector) Start(p Problem, n int) (ode.Stepper, error) {
 	for i := range st.norms {
 		st.norms[i] = make([]float64, n/p.Dim)
 	}
-	p.Noise = onePath{path}
+	p.Noise = samePath{path} // two from one seed would repeat each other
 	st.predictor, err = s.Predictor.Start(p, n)
 	return st, err
 }
-
-// onePath is noise of which every user continues the same path.
-type onePath struct{ sde.Brownian }
-
-func (o onePath) Path(int, int, int) sde.Brownian { return o.Brownian }
 
 type predictorCorrector struct {
 	PredictorCorrector

@@ -124,13 +124,12 @@ type substituted struct {
 	epsilon, flow scoremodel.Model
 	inner         ode.Stepper
 	x             []float64 // y·α, the argument of an evaluation in κ
-	at            ode.Span  // the step in time
 	from, to      sde.Point // its ends
 	uFrom, uTo    float64   // its ends in u
 }
 
 func (s *substituted) Step(dst, src []float64, at ode.Span) error {
-	s.at, s.from, s.to = at, s.schedule.At(at.From), s.schedule.At(at.To)
+	s.from, s.to = s.schedule.At(at.From), s.schedule.At(at.To)
 	s.uFrom, s.uTo = s.in.at(s.from), s.in.at(s.to)
 	inner := at
 	inner.From, inner.To = s.uFrom, s.uTo
@@ -145,8 +144,7 @@ func (s *substituted) Step(dst, src []float64, at ode.Span) error {
 	return nil
 }
 
-// point inverts Variable.at. At the ends of the step it is exact, and inside it stays
-// inside: rounding must not carry an evaluation out of the step.
+// point inverts Variable.at. At the ends of the step it is exact.
 func (s *substituted) point(u float64) sde.Point {
 	switch u {
 	case s.uFrom:
@@ -158,9 +156,7 @@ func (s *substituted) point(u float64) sde.Point {
 	if s.in == Kappa {
 		lambda = -math.Log(u)
 	}
-	t := s.schedule.Time(lambda)
-	lo, hi := math.Min(s.at.From, s.at.To), math.Max(s.at.From, s.at.To)
-	return s.schedule.At(math.Min(math.Max(t, lo), hi))
+	return inside(s.schedule, lambda, s.from, s.to)
 }
 
 func (s *substituted) inKappa(dst, y []float64, kappa float64) error {

@@ -107,7 +107,7 @@ func TestSampleRefusesBadInput(t *testing.T) {
 		{"eta NaN", solver(solvers.DDIM{Eta: nan}), solvers.ErrParameter, "eta is NaN"},
 		{"DPM-Solver of order 4", solver(solvers.DPMSolver{Order: 4}), solvers.ErrParameter, "order is 4"},
 		{"DPM-Solver of order -1", solver(solvers.DPMSolver{Order: -1}), solvers.ErrParameter, "order is -1"},
-		{"Adams of order 4", solver(solvers.ExpAdams{Order: 4}), solvers.ErrParameter, "order is 4"},
+		{"Adams of order 7", solver(solvers.ExpAdams{Order: 7}), solvers.ErrParameter, "order is 7"},
 		{"Adams of order -1", solver(solvers.ExpAdams{Order: -1}), solvers.ErrParameter, "order is -1"},
 		{"unknown variant", solver(solvers.DPMSolverPP2M{Variant: "heum"}), solvers.ErrParameter, `variant is "heum"`},
 		{"no tableau", solver(solvers.RungeKutta{}), solvers.ErrParameter, "no tableau"},
@@ -676,8 +676,11 @@ func TestEvaluationsAndSteps(t *testing.T) {
 		{solvers.Info{NFE: 2}, 21, 10, 20},
 		{solvers.Info{NFE: 1, StartNFE: 1}, 20, 19, 20},
 		{solvers.Info{NFE: 6}, 5, 0, 0},
-		{solvers.Info{NFE: 4, StartNFE: 3}, 6, 0, 3},
-		{solvers.Info{NFE: 4, StartNFE: 3}, 2, 0, 3},
+		{solvers.Info{NFE: 4, StartNFE: 3}, 6, 0, 0},
+		{solvers.Info{NFE: 4, StartNFE: 3}, 2, 0, 0},
+		{solvers.Info{NFE: 1, StartNFE: 9, StartSteps: 3}, 20, 11, 20},
+		{solvers.Info{NFE: 1, StartNFE: 9, StartSteps: 3}, 11, 2, 8},
+		{solvers.Info{NFE: 1, StartNFE: 9, StartSteps: 3}, 3, 0, 0},
 	} {
 		steps := c.info.Steps(c.budget)
 		if steps != c.steps || c.info.Evaluations(steps) != c.nfe {

@@ -47,8 +47,7 @@ func (s SDEDPMSolver) Info() Info {
 	i.About = fmt.Sprintf("%s of order %d, multistep, in %v prediction", i.About, order, i.Kind)
 	i = i.withNoise(s.Tau, 2)
 	if s.Parity == "diffusers" {
-		i.Order, i.WeakOrder, i.StrongOrder = 0, 0, 0
-		i.About += "; with the sign of diffusers it has no order"
+		i.Order, i.WeakOrder, i.StrongOrder, i.Approximate = 0, 0, 0, true
 	}
 	return i
 }

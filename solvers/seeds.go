@@ -65,7 +65,7 @@ func (s SEEDS) Start(p Problem, n int) (ode.Stepper, error) {
 	if err := checkTau(s.Tau); err != nil {
 		return nil, err
 	}
-	return s.ode().tableau().start(p, scoremodel.Data, s.Tau, n)
+	return s.ode().Tableau().start(p, scoremodel.Data, s.Tau, n)
 }
 
 // ExpHeunSDE is Heun's exponential method for the reverse equation of stochasticity Tau, in data prediction: SEEDS of two

@@ -93,6 +93,7 @@ type Info struct {
 	Outside     bool            // evaluates the model at times outside of the step too, as its paper does
 	Variance    bool            // uses what a scoremodel.VarianceModel predicts
 	Adaptive    bool            // its Stepper is an ode.Estimator
+	Approximate bool            // samples do not tend to the model's law with more steps, and no order is claimed
 	Kind        scoremodel.Kind // the prediction it works in
 	Ref         string          // key in references.bib
 }
@@ -131,42 +132,93 @@ type Finisher interface {
 }
 
 // begin starts s for a run over grid. If the run ends on clean data and the solver's
-// formula does not reach it, the last step is the model's prediction of it.
+// formula does not reach it, the last step is the model's prediction of it. If it starts from pure noise, the
+// first step is.
 func begin(s Solver, p Problem, n int, grid []float64) (ode.Stepper, error) {
-	st, err := s.Start(p, n)
-	if err != nil || !EndsClean(p.Schedule, grid) {
-		return st, err
+	noise, err := startsFromNoise(p, grid)
+	if err != nil {
+		return nil, err
 	}
-	if _, ok := st.(Finisher); ok {
+	st, err := s.Start(p, n)
+	if err != nil {
+		return nil, err
+	}
+	_, finisher := st.(Finisher)
+	finish, leave := EndsClean(p.Schedule, grid) && !finisher, noise && s.Info().Kind != scoremodel.Flow
+	if !finish && !leave {
 		return st, nil
 	}
-	return &finishing{Stepper: st, schedule: p.Schedule,
-		model: scoremodel.As(p.Model, scoremodel.Data, p.Schedule), x: make([]float64, n)}, nil
+	ends := predicting{schedule: p.Schedule, model: scoremodel.As(p.Model, scoremodel.Data, p.Schedule), x: make([]float64, n)}
+	if finish {
+		st = &finishing{st, ends}
+	}
+	if leave {
+		st = &leaving{st, ends}
+	}
+	return st, nil
+}
+
+// startsFromNoise reports whether the grid starts where α = 0, and refuses a model that says nothing of the data
+// there.
+func startsFromNoise(p Problem, grid []float64) (bool, error) {
+	if p.Schedule.At(grid[0]).Alpha != 0 {
+		return false, nil
+	}
+	if k := p.Model.Kind(); k == scoremodel.Epsilon || k == scoremodel.Score {
+		return true, fmt.Errorf("%w: alpha is 0 at time %v, where no data prediction follows from the model's %v prediction; want data, velocity or flow, or a grid that starts later",
+			ErrProblem, grid[0], k)
+	}
+	return true, nil
+}
+
+// predicting takes steps x_t = (σ_t/σ_s)(x_s - α_s x₀) + α_t x₀ with the model's prediction x₀: exact if it does not
+// change, and the limit of every consistent method for steps to σ_t = 0 or from α_s = 0.
+type predicting struct {
+	schedule sde.Schedule
+	model    scoremodel.Model // of the data
+	x        []float64        // the prediction
+}
+
+func (p *predicting) step(dst, src []float64, at ode.Span) error {
+	from, to := p.schedule.At(at.From), p.schedule.At(at.To)
+	if err := p.model.Predict(p.x, src, at.From); err != nil {
+		return err
+	}
+	if to.Sigma == 0 {
+		vec.Lin(dst, vec.Term{C: to.Alpha, X: p.x})
+		return nil
+	}
+	carry := to.Sigma / from.Sigma
+	vec.Lin(dst, vec.Term{C: carry, X: src}, vec.Term{C: to.Alpha - carry*from.Alpha, X: p.x})
+	return nil
 }
 
 // finishing takes the step to clean data in a solver's stead.
 type finishing struct {
 	ode.Stepper
-	schedule sde.Schedule
-	model    scoremodel.Model
-	x        []float64 // a copy of the state when the step is in place
+	predicting
 }
 
 func (f *finishing) Step(dst, src []float64, at ode.Span) error {
-	to := f.schedule.At(at.To)
-	if to.Sigma != 0 {
+	if f.schedule.At(at.To).Sigma != 0 {
 		return f.Stepper.Step(dst, src, at)
 	}
-	// The model must not predict in place.
-	if &dst[0] == &src[0] {
-		copy(f.x, src)
-		src = f.x
+	return f.step(dst, src, at)
+}
+
+// leaving takes the step from pure noise in a solver's stead, for which the run begins after it.
+type leaving struct {
+	ode.Stepper
+	predicting
+}
+
+func (l *leaving) Step(dst, src []float64, at ode.Span) error {
+	if at.Index == 0 {
+		return l.step(dst, src, at)
 	}
-	if err := f.model.Predict(dst, src, at.From); err != nil {
-		return err
-	}
-	vec.Lin(dst, vec.Term{C: to.Alpha, X: dst})
-	return nil
+	at.Index--
+	at.N = max(at.N-1, 0)
+	return l.Stepper.Step(dst, src, at)
 }
 
 // Prior returns rows rows of dim elements of what a sampler starts from: normal with

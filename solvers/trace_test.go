@@ -65,9 +65,15 @@ func trace(t testing.TB, s solvers.Solver, grid []float64) *solvers.Coefficients
 // distance returns how far apart two solvers' tables are on a grid of VP.
 func distance(t testing.TB, a, b string, grid []float64) float64 {
 	t.Helper()
-	d, err := solvers.Distance(trace(t, named(t, a), grid), trace(t, named(t, b), grid))
+	return between(t, named(t, a), named(t, b), grid)
+}
+
+// between is distance for solvers that need not have names.
+func between(t testing.TB, a, b solvers.Solver, grid []float64) float64 {
+	t.Helper()
+	d, err := solvers.Distance(trace(t, a, grid), trace(t, b, grid))
 	if err != nil {
-		t.Fatalf("%s and %s: %v", a, b, err)
+		t.Fatalf("%s and %s: %v", solvers.Name(a), solvers.Name(b), err)
 	}
 	return d
 }
@@ -163,12 +169,19 @@ var identities = []struct {
 }
 
 func TestIdentities(t *testing.T) {
+	long := map[string]bool{"quadratic": true, "time": true, "lambda": true, "karras": true}
 	for _, g := range solvers.Grids() {
 		for _, steps := range []int{5, 10, 50, 1000} {
-			if steps == 1000 && testing.Short() {
+			if steps == 1000 && (testing.Short() || !long[g.Name()]) {
 				continue
 			}
-			grid := times(t, g, steps)
+			grid, err := g.Times(sde.VP{}, steps)
+			if errors.Is(err, solvers.ErrUnsuited) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, same := range identities {
 				tables := make([]*solvers.Coefficients, len(same.solvers))
 				for i, name := range same.solvers {
@@ -201,7 +214,7 @@ func TestNearMisses(t *testing.T) {
 		{"dpm2", "midpointkappa", "the middle in λ is not that in κ"},
 		{"expadams2", "expadams2:noise=true", "a line in noise is not a line in data"},
 	} {
-		for _, g := range solvers.Grids() {
+		for _, g := range solvers.Grids()[:4] {
 			grid := times(t, g, 10)
 			d, err := solvers.Distance(trace(t, named(t, c.a), grid), trace(t, named(t, c.b), grid))
 			if !(d > 1e-3) && !errors.Is(err, solvers.ErrNotSame) {
@@ -468,11 +481,38 @@ func gaussian(t testing.TB, data solvers.Normal) *scoremodel.Gaussian {
 	return g
 }
 
+// swell returns by how much the terms that cancel in what becomes of normal data outgrow those of DDIM,
+// at least 1: methods of high order extrapolate far on so few steps, and rounding swells with the terms. Their
+// size is the result with every coefficient replaced by its absolute value.
+func swell(c, ddim *solvers.Coefficients, data solvers.Normal) float64 {
+	absolute := func(r solvers.Row) solvers.Row {
+		a := solvers.Row{State: math.Abs(r.State)}
+		for _, v := range r.Outputs {
+			a.Outputs = append(a.Outputs, math.Abs(v))
+		}
+		for _, v := range r.Noises {
+			a.Noises = append(a.Noises, math.Abs(v))
+		}
+		return a
+	}
+	size := func(c *solvers.Coefficients) float64 {
+		a := *c
+		a.Result, a.Evaluations = absolute(c.Result), nil
+		for _, e := range c.Evaluations {
+			a.Evaluations = append(a.Evaluations, solvers.Evaluation{Time: e.Time, Input: absolute(e.Input)})
+		}
+		sum := a.Affine(solvers.Normal{Mean: -math.Abs(data.Mean), Variance: data.Variance}) // the slope is positive, the offset is -mean's
+		return sum.Const + sum.State
+	}
+	return max(1, size(c)/size(ddim))
+}
+
 // The table predicts what a run on normal data does: for given states, and given draws.
 func TestAffineIsTheRun(t *testing.T) {
 	data := solvers.Normal{Mean: 0.7, Variance: 0.0625}
 	start := []float64{-1.3, 0.4, 2}
 	rng := rand.New(rand.NewPCG(5, 6))
+	ddim := trace(t, solvers.DDIM{}, rough)
 	for _, s := range append(deterministic(), stochastic()...) {
 		table := trace(t, s, rough)
 		draws := make([][]float64, len(table.Draws))
@@ -492,7 +532,7 @@ func TestAffineIsTheRun(t *testing.T) {
 				want[i] += n * draws[k][i]
 			}
 		}
-		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12*swell(table, ddim, data))); diff != "" {
 			t.Errorf("%s: Affine of the table and Sample differ (-want +got):\n%s", solvers.Name(s), diff)
 		}
 	}
@@ -501,13 +541,14 @@ func TestAffineIsTheRun(t *testing.T) {
 // Affine goes through the table backwards and Stages forwards.
 func TestStagesEndInAffine(t *testing.T) {
 	data := solvers.Normal{Mean: 0.7, Variance: 0.25}
+	ddim := trace(t, solvers.DDIM{}, rough)
 	for _, s := range append(deterministic(), stochastic()...) {
 		table := trace(t, s, rough)
 		stages := table.Stages(data)
 		if got, want := len(stages), len(table.Evaluations)+1; got != want {
 			t.Errorf("%s: Stages returns %d stages, want %d", solvers.Name(s), got, want)
 		}
-		if diff := cmp.Diff(table.Affine(data), stages[len(stages)-1], cmpopts.EquateApprox(0, 1e-13)); diff != "" {
+		if diff := cmp.Diff(table.Affine(data), stages[len(stages)-1], cmpopts.EquateApprox(0, 1e-13*swell(table, ddim, data))); diff != "" {
 			t.Errorf("%s: Affine and the last stage differ (-Affine +Stages):\n%s", solvers.Name(s), diff)
 		}
 	}

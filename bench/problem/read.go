@@ -56,6 +56,11 @@ func Load(path string) (*Problem, error) {
 //	ddpm        [beta_schedule linear] [num_train_timesteps 1000] and, unless the former is
 //	            squaredcos_cap_v2, [beta_start 1e-4] [beta_end 0.02]; scaled_linear is the third
 //	            beta_schedule. Or trained_betas alone, a list.             see sde.Discrete
+//	subvp       as vplinear                                                see sde.SubVP
+//	ve          [sigma_min 0.01] [sigma_max 50]                            see sde.VE
+//	edm         [sigma_min 0.002] [sigma_max 80]                           see sde.EDM
+//	flow        [t_min 1e-3] [t_max 0.999]                                 see sde.Flow
+//	trigflow    [t_min arctan 0.004] [t_max arctan 160]                    see sde.TrigFlow
 //
 //	model       members
 //	gaussian    mean, a list, and one of variance, a number; variances, a list; covariance, a list of rows
@@ -104,9 +109,8 @@ type kind[Reader any] struct {
 	read   Reader
 }
 
-// kindOf returns the form of n, after a check that it has no other members. Kinds that are known, but not built
-// yet, are in later.
-func kindOf[Reader any](n *node, kinds []kind[Reader], later ...string) kind[Reader] {
+// kindOf returns the form of n, after a check that it has no other members.
+func kindOf[Reader any](n *node, kinds []kind[Reader]) kind[Reader] {
 	var names []string
 	members := []string{"kind"}
 	for _, k := range kinds {
@@ -116,9 +120,6 @@ func kindOf[Reader any](n *node, kinds []kind[Reader], later ...string) kind[Rea
 	field := n.field("kind")
 	if !field.given() { // perhaps because it is misspelt
 		n.only(members...)
-	}
-	if name, _ := field.value.(string); slices.Contains(later, name) {
-		field.complain(fmt.Errorf("%s is not available in this version, want one of %s", name, strings.Join(names, ", ")))
 	}
 	name := field.choice(names...)
 	if n.failed() {
@@ -133,10 +134,15 @@ var scheduleKinds = []kind[func(n *node) sde.Schedule]{
 	{"vplinear", []string{"beta_min", "beta_max", "t_min", "t_max"}, readVP},
 	{"vpcosine", []string{"t_min", "t_max"}, readCosine},
 	{"ddpm", []string{"beta_schedule", "beta_start", "beta_end", "num_train_timesteps", "trained_betas"}, readDDPM},
+	{"subvp", []string{"beta_min", "beta_max", "t_min", "t_max"}, readSubVP},
+	{"ve", []string{"sigma_min", "sigma_max"}, readVE},
+	{"edm", []string{"sigma_min", "sigma_max"}, readEDM},
+	{"flow", []string{"t_min", "t_max"}, readFlow},
+	{"trigflow", []string{"t_min", "t_max"}, readTrigFlow},
 }
 
 func readSchedule(n *node) (name string, s sde.Schedule) {
-	k := kindOf(n, scheduleKinds, "ve", "subvp", "edm", "flow")
+	k := kindOf(n, scheduleKinds)
 	if n.failed() {
 		return "", nil
 	}
@@ -154,15 +160,26 @@ func readSchedule(n *node) (name string, s sde.Schedule) {
 	return k.name, s
 }
 
-// readVP spells the defaults out: in sde.VP they are written as 0, but a 0 in the text is a 0.
 func readVP(n *node) sde.Schedule {
+	v := readBetaRange(n)
+	n.complain(v.Check())
+	return v
+}
+
+func readSubVP(n *node) sde.Schedule {
+	v := sde.SubVP(readBetaRange(n))
+	n.complain(v.Check())
+	return v
+}
+
+// readBetaRange spells the defaults out: in sde.VP they are written as 0, but a 0 in the text is a 0.
+func readBetaRange(n *node) sde.VP {
 	tmin, tmax := sde.VP{}.Domain()
 	v := sde.VP{
 		BetaMin: n.field("beta_min").numberOr(0.1, notNegative),
 		BetaMax: n.field("beta_max").numberOr(20, positive),
 	}
 	v.TMin, v.TMax = readTimes(n, tmin, tmax, positive)
-	n.complain(v.Check())
 	return v
 }
 
@@ -174,14 +191,52 @@ func readCosine(n *node) sde.Schedule {
 	return c
 }
 
+func readVE(n *node) sde.Schedule {
+	var v sde.VE
+	v.SigmaMin, v.SigmaMax = readRange(n, "sigma_min", "sigma_max", 0.01, 50, positive)
+	n.complain(v.Check())
+	return v
+}
+
+func readEDM(n *node) sde.Schedule {
+	var e sde.EDM
+	lo, hi := e.Domain()
+	e.SigmaMin, e.SigmaMax = readRange(n, "sigma_min", "sigma_max", lo, hi, positive)
+	n.complain(e.Check())
+	return e
+}
+
+// readFlow refuses t_max 1, which sde.Flow allows: the models that a problem can have predict noise, which
+// does not give the data where there is nothing else.
+func readFlow(n *node) sde.Schedule {
+	var f sde.Flow
+	tmin, tmax := f.Domain()
+	f.TMin, f.TMax = readTimes(n, tmin, tmax, fraction)
+	n.complain(f.Check())
+	return f
+}
+
+func readTrigFlow(n *node) sde.Schedule {
+	var f sde.TrigFlow
+	tmin, tmax := f.Domain()
+	f.TMin, f.TMax = readTimes(n, tmin, tmax, positive)
+	n.complain(f.Check())
+	return f
+}
+
 // readTimes reads t_min and t_max, given their defaults.
 func readTimes(n *node, tmin, tmax float64, d demand) (float64, float64) {
-	tmin = n.field("t_min").numberOr(tmin, d)
-	tmax = n.field("t_max").numberOr(tmax, d)
-	if tmin >= tmax {
-		n.complain(fmt.Errorf("t_min is %v and t_max is %v, want t_min below t_max", tmin, tmax))
+	return readRange(n, "t_min", "t_max", tmin, tmax, d)
+}
+
+// readRange reads two numbers, the first below the second, given their keys and defaults.
+func readRange(n *node, low, high string, lo, hi float64, d demand) (float64, float64) {
+	lo = n.field(low).numberOr(lo, d)
+	hi = n.field(high).numberOr(hi, d)
+	if lo >= hi {
+		n.complain(fmt.Errorf("%s is %v and %s is %v, want %s below %s", low, lo, high, hi, low, high))
 	}
-	return tmin, tmax
+	return lo, hi
 }
 
 // maxBetas is well above the longest tables in use, 4000 betas, and well below what exhausts the memory.

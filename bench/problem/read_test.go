@@ -84,6 +84,16 @@ func TestReadSchedule(t *testing.T) {
 			discrete(sde.ScaledLinearBetas(1000, 0.00085, 0.012))},
 		{`{"kind": "ddpm", "beta_schedule": "squaredcos_cap_v2", "num_train_timesteps": 1e2}`, discrete(sde.SquaredCosineBetas(100))},
 		{`{"kind": "ddpm", "trained_betas": [0.1, 0.2, 0.15]}`, discrete([]float64{0.1, 0.2, 0.15})},
+		{`{"kind": "subvp"}`, sde.SubVP{}},
+		{`{"kind": "subvp", "beta_min": 0, "beta_max": 8, "t_min": 0.1, "t_max": 2}`, sde.SubVP{BetaMax: 8, TMin: 0.1, TMax: 2}},
+		{`{"kind": "ve"}`, sde.VE{}},
+		{`{"kind": "ve", "sigma_max": 1348, "sigma_min": 0.3}`, sde.VE{SigmaMin: 0.3, SigmaMax: 1348}},
+		{`{"kind": "edm"}`, sde.EDM{}},
+		{`{"kind": "edm", "sigma_min": 0.01, "sigma_max": 700}`, sde.EDM{SigmaMin: 0.01, SigmaMax: 700}},
+		{`{"kind": "flow"}`, sde.Flow{}},
+		{`{"kind": "flow", "t_min": 0.01, "t_max": 0.99}`, sde.Flow{TMin: 0.01, TMax: 0.99}},
+		{`{"kind": "trigflow"}`, sde.TrigFlow{}},
+		{`{"kind": "trigflow", "t_max": 1.5}`, sde.TrigFlow{TMax: 1.5}},
 	}
 	for _, test := range tests {
 		p, err := problem.Read("p", []byte(withSchedule(test.text)), "")
@@ -253,14 +263,10 @@ func TestReadErrors(t *testing.T) {
 
 		// Schedules.
 		{withSchedule(`"vplinear"`), `schedule: "vplinear": want an object`},
-		{withSchedule(`{}`), `schedule.kind: missing, want one of vplinear, vpcosine, ddpm`},
+		{withSchedule(`{}`), `schedule.kind: missing, want one of vplinear, vpcosine, ddpm, subvp, ve, edm, flow, trigflow`},
 		{withSchedule(`{"knd": "vplinear"}`), `schedule: unknown field "knd", did you mean "kind"?`},
-		{withSchedule(`{"kind": 3}`), `schedule.kind: 3: want one of vplinear, vpcosine, ddpm`},
+		{withSchedule(`{"kind": 3}`), `schedule.kind: 3: want one of vplinear, vpcosine, ddpm, subvp, ve, edm, flow, trigflow`},
 		{withSchedule(`{"kind": "vpliner"}`), `schedule.kind: unknown kind "vpliner", did you mean "vplinear"?`},
-		{withSchedule(`{"kind": "ve", "sigma_max": 50}`), `schedule.kind: ve is not available in this version, want one of vplinear, vpcosine, ddpm`},
-		{withSchedule(`{"kind": "subvp"}`), `schedule.kind: subvp is not available in this version, want one of vplinear, vpcosine, ddpm`},
-		{withSchedule(`{"kind": "edm"}`), `schedule.kind: edm is not available in this version, want one of vplinear, vpcosine, ddpm`},
-		{withSchedule(`{"kind": "flow"}`), `schedule.kind: flow is not available in this version, want one of vplinear, vpcosine, ddpm`},
 		{withSchedule(`{"kind": "vplinear", "beta": 1}`), `schedule: unknown field "beta", want one of kind, beta_min, beta_max, t_min, t_max`},
 		{withSchedule(`{"kind": "vplinear", "beta_mni": 1}`), `schedule: unknown field "beta_mni", did you mean "beta_min"?`},
 		{withSchedule(`{"kind": "vplinear", "beta_max": 20, "beta_max": 20}`), `schedule.beta_max: given twice`},
@@ -278,6 +284,16 @@ func TestReadErrors(t *testing.T) {
 		{withSchedule(`{"kind": "vpcosine", "beta_min": 1}`), `schedule: unknown field "beta_min", want one of kind, t_min, t_max`},
 		{withSchedule(`{"kind": "vpcosine", "t_max": 1}`), `schedule.t_max: 1: want a number between 0 and 1`},
 		{withSchedule(`{"kind": "vpcosine", "t_min": 0.5, "t_max": 0.5}`), `schedule: t_min is 0.5 and t_max is 0.5, want t_min below t_max`},
+		{withSchedule(`{"kind": "subvp", "t_min": 2}`), `schedule: t_min is 2 and t_max is 1, want t_min below t_max`},
+		{withSchedule(`{"kind": "subvp", "beta_max": 1e5}`), `schedule: sde: SubVP with beta from 0.1 to 100000: alpha underflows at TMax 1`},
+		{withSchedule(`{"kind": "ve", "sigma_min": 50}`), `schedule: sigma_min is 50 and sigma_max is 50, want sigma_min below sigma_max`},
+		{withSchedule(`{"kind": "ve", "sigma_max": 0}`), `schedule.sigma_max: 0: want a positive number`},
+		{withSchedule(`{"kind": "ve", "t_min": 1e-5}`), `schedule: unknown field "t_min", want one of kind, sigma_min, sigma_max`},
+		{withSchedule(`{"kind": "edm", "sigma_min": -1}`), `schedule.sigma_min: -1: want a positive number`},
+		{withSchedule(`{"kind": "edm", "sigma_min": 100}`), `schedule: sigma_min is 100 and sigma_max is 80, want sigma_min below sigma_max`},
+		{withSchedule(`{"kind": "flow", "t_max": 1}`), `schedule.t_max: 1: want a number between 0 and 1`},
+		{withSchedule(`{"kind": "flow", "t_min": 0}`), `schedule.t_min: 0: want a number between 0 and 1`},
+		{withSchedule(`{"kind": "trigflow", "t_max": 2}`), `schedule: sde: TrigFlow with time from 0.003999978666871465 to 2: want 0 < TMin < TMax < π/2`},
 		{withSchedule(`{"kind": "ddpm", "beta_schedule": "scaledlinear"}`), `schedule.beta_schedule: unknown beta_schedule "scaledlinear", did you mean "scaled_linear"?`},
 		{withSchedule(`{"kind": "ddpm", "beta_schedule": true}`), `schedule.beta_schedule: true: want one of linear, scaled_linear, squaredcos_cap_v2`},
 		{withSchedule(`{"kind": "ddpm", "beta_end": 1}`), `schedule.beta_end: 1: want a number between 0 and 1`},
@@ -424,6 +440,11 @@ func FuzzRead(f *testing.F) {
 		`{"kind": "ddpm", "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 10}`,
 		`{"kind": "ddpm", "beta_schedule": "squaredcos_cap_v2"}`,
 		`{"kind": "ddpm", "trained_betas": [0.1, 0.2]}`,
+		`{"kind": "subvp", "beta_min": 0.1, "beta_max": 20}`,
+		`{"kind": "ve", "sigma_min": 0.01, "sigma_max": 50}`,
+		`{"kind": "edm", "sigma_min": 0.002, "sigma_max": 80}`,
+		`{"kind": "flow", "t_min": 1e-3, "t_max": 0.999}`,
+		`{"kind": "trigflow", "t_min": 1e-3, "t_max": 1.5}`,
 	} {
 		f.Add([]byte(withSchedule(schedule)))
 	}

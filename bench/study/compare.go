@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -29,7 +30,7 @@ func (p Plan) Runs() int { return len(p.Problems) * len(p.Solvers) * len(p.Grids
 // evaluations allows, from the same initial states. Runs whose budget does not allow a step are left out.
 //
 // The error of a deterministic solver is the root mean square, over elements, of the distance
-// from the flow's end. On normal data the errors of the law are exact, from the coefficient
+// from the flow's end. Grids that are not for a problem's schedule are left out, with a warning. On normal data the errors of the law are exact, from the coefficient
 // table, for every solver. tick is called after each run; the warnings tell which references are too coarse.
 func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comparison, warnings []string, err error) {
 	for _, p := range plan.Problems {
@@ -39,8 +40,21 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 			return out, warnings, err
 		}
 		least := math.Inf(1)
+		unsuited := map[solvers.Grid]bool{}
+		for _, g := range plan.Grids {
+			if _, err := g.Times(p.Schedule, 1); errors.Is(err, solvers.ErrUnsuited) {
+				unsuited[g] = true
+				warnings = append(warnings, fmt.Sprintf("%s: grid %s is left out: %v", p.Name, solvers.GridName(g), err))
+			}
+		}
 		for _, s := range plan.Solvers {
 			for _, g := range plan.Grids {
+				if unsuited[g] {
+					for range plan.NFE {
+						tick(solvers.GridName(g))
+					}
+					continue
+				}
 				for _, budget := range plan.NFE {
 					c, ok, err := compare(ctx, p, s, g, budget, plan.Seed, x, ref)
 					if err != nil {

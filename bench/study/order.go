@@ -108,6 +108,10 @@ func overAxes(p *problem.Problem, measure func(solvers.Normal) (solvertest.Ladde
 	return total, nil
 }
 
+// closedFormFloor is where rounding begins for problems with a closed form, states of size 1 and at most
+// a thousand steps.
+const closedFormFloor = 2e-14
+
 // flowOf returns the problem as a flow with start states on which errors are measured.
 // On normal data they are the two states one standard deviation either side of the mean along
 // each axis: the root mean square over them is that over the whole marginal, up to the factor of the number of axes.
@@ -139,7 +143,9 @@ func flowOf(ctx context.Context, p *problem.Problem) (solvertest.Flow, error) {
 	default:
 		f.Start = solvers.Prior(p.Schedule, 1, 4, p.Dim)
 	}
-	if f.Exact == nil {
+	if f.Exact != nil {
+		f.Floor = closedFormFloor
+	} else {
 		ref, err := NewReference(ctx, p, f.Start)
 		if err != nil {
 			return f, err
