@@ -110,7 +110,7 @@ func TestByNameErrors(t *testing.T) {
 		{"ddim:eta=NaN", solvers.ErrParameter, `eta is "NaN", want a number`},
 		{"ddim:eta=-Inf", solvers.ErrParameter, `eta is "-Inf", want a number`},
 		{"ddim:eta=1e999", solvers.ErrParameter, `eta is "1e999", want a number`},
-		{"ddpm:eta=1", solvers.ErrParameter, `it has no parameters, "eta=1" is given`},
+		{"eulermaruyama:eta=1", solvers.ErrParameter, `it has no parameters, "eta=1" is given`},
 		{"rk4:in=kappa", solvers.ErrParameter, `it has no parameters`},
 		{"dpm++2m:variant=heum", solvers.ErrUnknown, `unknown value of variant "heum", did you mean "heun"?`},
 		{"dpm++2m:variant=", solvers.ErrUnknown, `unknown value of variant "", want one of midpoint, heun`},
@@ -168,7 +168,7 @@ func TestParameters(t *testing.T) {
 		{solvers.ExpAdams{Order: 3}, []solvers.Parameter{{Name: "noise", Default: "false"}, {Name: "ramp", Default: "false"},
 			{Name: "nodes", Default: "lambda", Values: []string{"lambda", "kappa", "t"}}}},
 		{solvers.KarrasGrid{}, []solvers.Parameter{{Name: "clean", Default: "false"}, {Name: "rho", Default: "7"}}},
-		{solvers.DDPM{}, nil},
+		{solvers.EulerMaruyama{}, nil},
 		{solvers.TimeGrid{}, []solvers.Parameter{{Name: "clean", Default: "false"}}},
 		{math.Pi, nil},
 	} {
