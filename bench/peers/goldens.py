@@ -267,8 +267,8 @@ def sweep(name, base, steps=(5, 10, 20, 50), variants=(), problem="mixture2d", s
     add({}, 10, which="float32")
     for v in variants:
         v = dict(v)
-        n, a, p = v.pop("N", 10), v.pop("ARGS", args), v.pop("PROBLEM", problem)
-        add(v, n, p, a)
+        n, a, p, w = v.pop("N", 10), v.pop("ARGS", args), v.pop("PROBLEM", problem), v.pop("WHICH", "float64")
+        add(v, n, p, a, w)
     return cases
 
 
@@ -338,7 +338,7 @@ CLASSES = {
     "DPMSolverMultistep": lambda: sweep("DPMSolverMultistepScheduler", {}, variants=dpm_variants() + sigma_grids(lu=True) + [
         {"euler_at_final": True, "final_sigmas_type": "sigma_min", "N": 20}, {"lower_order_final": False, "final_sigmas_type": "sigma_min"},
         {"lambda_min_clipped": -5.1, "beta_schedule": "squaredcos_cap_v2"}, {"thresholding": True, "sample_max_value": 3.0, "PROBLEM": "digits10"},
-        {"use_lu_lambdas": True, "solver_order": 3, "final_sigmas_type": "sigma_min", "N": 20},
+        {"use_lu_lambdas": True, "solver_order": 3, "final_sigmas_type": "sigma_min", "N": 20, "WHICH": "float32"},
         {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "timestep_spacing": "trailing"},
         {"solver_type": "bh2"}, {"algorithm_type": "deis"},
         {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "prediction_type": "v_prediction"},

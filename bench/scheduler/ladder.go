@@ -81,7 +81,8 @@ func (l *ladder) At(t float64) sde.Point {
 	return p
 }
 
-// Time implements sde.Schedule.
+// Time implements sde.Schedule. What it returns is not the time of a level, if only by rounding: a stage that
+// happens to fall on one is asked for the timestep of its λ, not for that of the level.
 func (l *ladder) Time(lambda float64) float64 {
 	i := 0
 	for i < l.steps()-1 && l.levels[i+1].Lambda() < lambda {
@@ -92,7 +93,11 @@ func (l *ladder) Time(lambda float64) float64 {
 	if math.IsInf(b, 1) {
 		w = (lambda - a) / (1 + lambda - a)
 	}
-	return float64(l.steps()-i) - w
+	t := float64(l.steps()-i) - w
+	if _, ok := l.level(t); ok {
+		t *= 1 - 0x1p-50
+	}
+	return t
 }
 
 // Domain implements sde.Schedule. It leaves clean data out.

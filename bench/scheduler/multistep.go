@@ -94,8 +94,9 @@ func (r *Run) multistep() error {
 	if degenerate := r.Sigmas[n] == r.Sigmas[n-1] && n > 1; degenerate && !lower && !euler && (order == 3 || heun && order == 2) {
 		return fmt.Errorf("%w: the last two levels are the same, and its step of order %d divides by their distance", ErrBroken, order)
 	}
-	if strings.HasPrefix(algorithm, "sde") {
-		if order == 3 && n > 2 && (algorithm == "sde-dpmsolver" || c.Class == "EDMDPMSolverMultistepScheduler") {
+	// The steps of lower order are of the configured type too, which for the midpoint type those of solvers.DPMSolver3M are not.
+	if sde := strings.HasPrefix(algorithm, "sde"); sde || order == 3 && !heun {
+		if sde && order == 3 && n > 2 && (algorithm == "sde-dpmsolver" || c.Class == "EDMDPMSolverMultistepScheduler") {
 			return fmt.Errorf("%w: it has no formula for algorithm_type %q and solver_order 3", ErrBroken, algorithm)
 		}
 		return r.stepped(func(i int) (int, int) {
@@ -149,10 +150,14 @@ func buildUniPC(r *Run) error {
 	case last == sigmas[n-1] && !lower && c.whole("solver_order") > 1 && n > 1:
 		return fmt.Errorf("%w: the last two levels are the same, and without lower_order_final it divides by their distance", ErrBroken)
 	}
-	if list, _ := c.values["disable_corrector"].([]int); len(list) > 0 {
-		return fmt.Errorf("%w: a disable_corrector that names steps is not available", solvers.ErrParameter)
+	skipped, _ := c.values["disable_corrector"].([]int)
+	skipped = slices.Compact(slices.Sorted(slices.Values(skipped)))
+	for i, step := range skipped {
+		if step != i {
+			return fmt.Errorf("%w: disable_corrector names step %d, but not all before it; only the first steps can go uncorrected here", solvers.ErrParameter, step)
+		}
 	}
-	r.Solver = solvers.UniPC{Order: c.whole("solver_order"), Variant: c.text("solver_type"), Noise: !c.flag("predict_x0"), LowerFinal: lower}
+	r.Solver = solvers.UniPC{Order: c.whole("solver_order"), Variant: c.text("solver_type"), Noise: !c.flag("predict_x0"), LowerFinal: lower, Skip: len(skipped)}
 	return r.climb(vp, r.Sigmas, timesteps, t)
 }
 

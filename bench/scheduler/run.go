@@ -120,6 +120,13 @@ func (r *Run) argument(key string) float64 { v, _ := r.arguments[key].(float64);
 
 // climb poses the run as one over the levels of sigmas, the last of which is the end, with a timestep for each of the others.
 func (r *Run) climb(s space, sigmas, timesteps []float64, t *table) error {
+	// Levels that differ by rounding are the same.
+	sigmas = slices.Clone(sigmas)
+	for i := 1; i < len(sigmas); i++ {
+		if math.Abs(sigmas[i]-sigmas[i-1]) <= 1e-12*sigmas[i] {
+			sigmas[i] = sigmas[i-1]
+		}
+	}
 	l := newLadder(s, sigmas)
 	for i, p := range l.levels {
 		last := i == l.steps()

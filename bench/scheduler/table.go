@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
 )
 
 // table is what a class trains on: ᾱ = α² after each timestep, and κ = √((1-ᾱ)/ᾱ), which it calls sigma.
@@ -30,8 +31,9 @@ func newTable(c *Config, floor float64) (*table, error) {
 	}
 	for i, a := range t.alphaBar {
 		s := math.Sqrt((1 - a) / a)
-		if !(s > 0) || i > 0 && s <= t.sigmas[i-1] {
-			return nil, fmt.Errorf("the betas leave sigma %v at timestep %d, want positive and growing", s, i)
+		last := i == len(betas)-1 && c.flag("rescale_betas_zero_snr") // where the floor is, which may be above its neighbour
+		if !(s > 0) || i > 0 && s <= t.sigmas[i-1] && !last {
+			return nil, fmt.Errorf("%w: the betas leave sigma %v at timestep %d, want positive and growing", solvers.ErrParameter, s, i)
 		}
 		t.sigmas = append(t.sigmas, s)
 		t.logSigmas = append(t.logSigmas, math.Log(s))
