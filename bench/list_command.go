@@ -23,6 +23,7 @@ type entry struct {
 	Memory      int         `json:"memory"`
 	Stochastic  bool        `json:"stochastic"`
 	Adaptive    bool        `json:"adaptive"`
+	Approximate bool        `json:"approximate"`
 	Prediction  string      `json:"prediction"`
 	Reference   string      `json:"reference"`
 	Parameters  []parameter `json:"parameters"`
@@ -56,7 +57,7 @@ func catalogue() []entry {
 	for _, s := range solvers.Catalog() {
 		i := s.Info()
 		e := entry{Name: i.Name, About: i.About, Order: i.Order, WeakOrder: i.WeakOrder, StrongOrder: i.StrongOrder,
-			NFE: i.NFE, StartNFE: i.StartNFE, StartSteps: i.StartSteps, Memory: i.Memory, Stochastic: i.Stochastic, Adaptive: i.Adaptive,
+			NFE: i.NFE, StartNFE: i.StartNFE, StartSteps: i.StartSteps, Memory: i.Memory, Stochastic: i.Stochastic, Adaptive: i.Adaptive, Approximate: i.Approximate,
 			Prediction: i.Kind.String(), Reference: i.Ref, Parameters: []parameter{}}
 		for _, p := range solvers.Parameters(s) {
 			e.Parameters = append(e.Parameters, parameter(p))
@@ -71,7 +72,10 @@ func (c *console) list() error {
 	fmt.Fprintln(w, "solver\torder\tNFE\tparameters\tabout")
 	for _, e := range catalogue() {
 		order := fmt.Sprint(e.Order)
-		if e.Stochastic {
+		switch {
+		case e.Approximate:
+			order = "none"
+		case e.Stochastic:
 			order = fmt.Sprintf("%g weak", e.WeakOrder)
 		}
 		parameters := ""

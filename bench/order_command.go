@@ -7,10 +7,11 @@ import (
 
 	"github.com/diffsolve/diffsolve/bench/report"
 	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/solvers"
 )
 
 func newOrder(c *console) *cobra.Command {
-	var list, problems string
+	var list, problems, grid string
 	var asJSON, quiet bool
 	cmd := &cobra.Command{
 		Use:   "order",
@@ -24,8 +25,12 @@ func newOrder(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			g, err := solvers.GridByName(grid)
+			if err != nil {
+				return flagError("grid", err)
+			}
 			progress, finish := c.progress(quiet)
-			orders, err := study.Orders(cmd.Context(), ss, ps, ticker(progress, len(ss)*len(ps)))
+			orders, err := study.Orders(cmd.Context(), ss, ps, g, ticker(progress, len(ss)*len(ps)))
 			finish()
 			if err != nil {
 				return err
@@ -48,6 +53,7 @@ func newOrder(c *console) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&list, "solvers", "all", "solvers, separated by commas, or all")
 	cmd.Flags().StringVar(&problems, "problem", "gaussian,mixture1d", "problems, built-in names or JSON files")
+	cmd.Flags().StringVar(&grid, "grid", "lambda", "grid; rough is the hard one: steps of two lengths in turn")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the certificates as one JSON document")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
 	return cmd

@@ -88,7 +88,10 @@ func solverTable() string {
 	for _, s := range solvers.Catalog() {
 		i := s.Info()
 		order := fmt.Sprint(i.Order)
-		if i.Stochastic {
+		switch {
+		case i.Approximate:
+			order = "none"
+		case i.Stochastic:
 			order = fmt.Sprintf("%g weak, %g strong", i.WeakOrder, i.StrongOrder)
 		}
 		nfe := fmt.Sprint(i.NFE)

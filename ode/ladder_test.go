@@ -112,6 +112,9 @@ func TestObservedOrder(t *testing.T) {
 	for _, p := range problems {
 		for _, p := range []problem{p, p.backward()} {
 			for _, tab := range ode.Tableaus() {
+				if tab.Order > 5 {
+					continue // too few doublings fit between 1e-1 and the rounding: TestObservedOrder8
+				}
 				l := climb(rungs(tab.Order), func(n int) float64 { return p.solve(t, tab, n) })
 				if got := l.order(); !(got >= float64(tab.Order)-0.3) {
 					t.Errorf("%s, %s: observed order %.2f, want %d; errors %.3g", p.name, tab.Name, got, tab.Order, l.errors)

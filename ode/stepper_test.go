@@ -69,7 +69,10 @@ func firstUnsolved(t *testing.T, tab ode.Tableau, from, to float64, clock func(f
 // for some p below the order.
 func TestMonomials(t *testing.T) {
 	want := map[string]int{
-		"euler": 1, "midpoint": 2, "heun": 2, "rk4": 4, "bs3": 3, "dp5": 5,
+		"euler": 1, "midpoint": 2, "heun": 2, "ralston3": 3, "bs3": 3, "rk4": 4, "rk38": 4,
+		"ralston4": 4, "dp5": 5, "tsit5": 5, "dop853": 8,
+		// Simpson's rule.
+		"kutta3": 4, "ssprk3": 4,
 		// Ralston's nodes and weights are those of Radau's rule of two points, so it
 		// solves one power more than its order.
 		"ralston": 3,
@@ -93,15 +96,6 @@ func TestMonomials(t *testing.T) {
 // A model may be a table keyed by time, so the ends of a step are evaluated at the
 // grid's own times, not at times that agree with them to rounding.
 func TestEvaluationTimes(t *testing.T) {
-	want := map[string][]float64{ // as fractions of the step
-		"euler":    {0},
-		"midpoint": {0, 1. / 2},
-		"heun":     {0, 1},
-		"ralston":  {0, 2. / 3},
-		"rk4":      {0, 1. / 2, 1. / 2, 1},
-		"bs3":      {0, 1. / 2, 3. / 4},
-		"dp5":      {0, 1. / 5, 3. / 10, 4. / 5, 8. / 9, 1},
-	}
 	for _, at := range []ode.Span{{From: 0.7, To: 0.1, N: 1}, {From: -0.3, To: 0.1, N: 1}} {
 		if at.From+at.H() == at.To {
 			t.Fatalf("the span %+v cannot tell From + H from To", at)
@@ -114,8 +108,8 @@ func TestEvaluationTimes(t *testing.T) {
 			}, len(start))
 
 			step(t, st, start, at)
-			times := make([]float64, len(want[tab.Name]))
-			for i, c := range want[tab.Name] {
+			times := make([]float64, tab.Evaluations())
+			for i, c := range tab.C[:len(times)] {
 				switch c {
 				case 0:
 					times[i] = at.From
@@ -329,7 +323,12 @@ func TestLocalErrorOrder(t *testing.T) {
 				order, _ = st.(ode.Estimator).LocalError(e)
 				hs, es = append(hs, h), append(es, norm(e))
 			}
-			if got := slope(hs, es); !(math.Abs(got-float64(order)) < 0.15) {
+			within := 0.15
+			if order > 5 {
+				// The next term of the estimate is not small before the rounding is met.
+				hs, es, within = hs[3:], es[3:], 0.2
+			}
+			if got := slope(hs, es); !(math.Abs(got-float64(order)) < within) {
 				t.Errorf("%s with the sign %v of h: the estimate falls as h^%.3f, want h^%d: %v", tab.Name, sign, got, order, es)
 			}
 		}

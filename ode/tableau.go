@@ -23,7 +23,7 @@ type Tableau struct {
 }
 
 // The tableaus. Each passes the order conditions of all rooted trees up to its
-// order, in rational arithmetic, for both rows of weights.
+// order for both rows of weights, in rational arithmetic where the coefficients are rational.
 //
 // References:
 //
@@ -31,6 +31,10 @@ type Tableau struct {
 //	                 Equations, 3rd edition. Wiley, 2016.
 //	[ralston1962]    A. Ralston. Runge–Kutta methods with minimum error bounds.
 //	                 Mathematics of Computation 16, 1962.
+//	[kutta1901]      W. Kutta. Beitrag zur näherungsweisen Integration totaler
+//	                 Differentialgleichungen. Zeitschrift für Mathematik und Physik 46, 1901.
+//	[shu1988]        C.-W. Shu and S. Osher. Efficient implementation of essentially
+//	                 non-oscillatory shock-capturing schemes. Journal of Computational Physics 77(2), 1988.
 //	[bogacki1989]    P. Bogacki and L. F. Shampine. A 3(2) pair of Runge–Kutta
 //	                 formulas. Applied Mathematics Letters 2(4), 1989.
 //	[dormand1980]    J. R. Dormand and P. J. Prince. A family of embedded Runge–Kutta
@@ -53,11 +57,43 @@ var (
 		C: []float64{0, 2. / 3}, A: [][]float64{{}, {2. / 3}},
 		B: []float64{1. / 4, 3. / 4}, Embedded: []float64{1, 0}}
 
+	// Ralston3 has the least error bound of third order [ralston1962].
+	Ralston3 = Tableau{Name: "ralston3", Order: 3,
+		C: []float64{0, 1. / 2, 3. / 4}, A: [][]float64{{}, {1. / 2}, {0, 3. / 4}},
+		B: []float64{2. / 9, 1. / 3, 4. / 9}}
+
+	// Kutta3 is the third-order method of [kutta1901], Simpson's rule.
+	Kutta3 = Tableau{Name: "kutta3", Order: 3,
+		C: []float64{0, 1. / 2, 1}, A: [][]float64{{}, {1. / 2}, {-1, 2}},
+		B: []float64{1. / 6, 2. / 3, 1. / 6}}
+
+	// SSPRK3 is a convex combination of Euler steps, so that it keeps what they keep [shu1988].
+	SSPRK3 = Tableau{Name: "ssprk3", Order: 3,
+		C: []float64{0, 1, 1. / 2}, A: [][]float64{{}, {1}, {1. / 4, 1. / 4}},
+		B: []float64{1. / 6, 1. / 6, 2. / 3}}
+
 	// RK4 is the method of Kutta.
 	RK4 = Tableau{Name: "rk4", Order: 4,
 		C: []float64{0, 1. / 2, 1. / 2, 1},
 		A: [][]float64{{}, {1. / 2}, {0, 1. / 2}, {0, 0, 1}},
 		B: []float64{1. / 6, 1. / 3, 1. / 3, 1. / 6}}
+
+	// RK38 is the 3/8 rule of [kutta1901].
+	RK38 = Tableau{Name: "rk38", Order: 4,
+		C: []float64{0, 1. / 3, 2. / 3, 1},
+		A: [][]float64{{}, {1. / 3}, {-1. / 3, 1}, {1, -1, 1}},
+		B: []float64{1. / 8, 3. / 8, 3. / 8, 1. / 8}}
+
+	// Ralston4 has the least error bound of fourth order [ralston1962].
+	Ralston4 = Tableau{Name: "ralston4", Order: 4,
+		C: []float64{0, 2. / 5, (14 - 3*sqrt5) / 16, 1},
+		A: [][]float64{
+			{},
+			{2. / 5},
+			{(-2889 + 1428*sqrt5) / 1024, (3785 - 1620*sqrt5) / 1024},
+			{(-3365 + 2094*sqrt5) / 6040, (-975 - 3046*sqrt5) / 2552, (467040 + 203968*sqrt5) / 240845},
+		},
+		B: []float64{(263 + 24*sqrt5) / 1812, (125 - 1000*sqrt5) / 3828, 1024 * (3346 + 1623*sqrt5) / 5924787, (30 - 4*sqrt5) / 123}}
 
 	// BS3 is the 3(2) pair of [bogacki1989].
 	BS3 = Tableau{Name: "bs3", Order: 3, EmbeddedOrder: 2,
@@ -83,7 +119,23 @@ var (
 )
 
 // Tableaus returns every tableau of this package.
-func Tableaus() []Tableau { return []Tableau{Euler, Midpoint, Heun, Ralston, RK4, BS3, DP5} }
+func Tableaus() []Tableau {
+	return []Tableau{Euler, Midpoint, Heun, Ralston, Ralston3, Kutta3, SSPRK3, BS3, RK4, RK38, Ralston4, DP5, Tsit5, DOP853}
+}
+
+// sqrt5 is a constant, so that the compiler rounds an expression of it but once.
+const sqrt5 = 2.236067977499789696409173668731276235440618359611525724
+
+// Alpha returns the second-order method of two stages whose second stage lies at the
+// fraction alpha of the step: 1/2 is Midpoint, 2/3 Ralston and 1 Heun. It panics unless alpha is positive.
+func Alpha(alpha float64) Tableau {
+	if !(alpha > 0) {
+		panic("ode: Alpha of a number that is not positive")
+	}
+	return Tableau{Name: "alpha", Order: 2, EmbeddedOrder: 1,
+		C: []float64{0, alpha}, A: [][]float64{{}, {alpha}},
+		B: []float64{(2*alpha - 1) / (2 * alpha), 1 / (2 * alpha)}, Embedded: []float64{1, 0}}
+}
 
 // FirstSameAsLast reports whether the last stage is the end of the step itself, so
 // that its evaluation is the first one of the next step.

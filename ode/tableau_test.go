@@ -191,6 +191,30 @@ func violated(n int, a [][]*big.Rat, b []*big.Rat) []tree {
 	return bad
 }
 
+// rationalConditions recovers the rational coefficients of tab and reports nodes that are not
+// the row sums. Of a row of weights it tells the trees of n nodes whose condition the row violates.
+func rationalConditions(tab ode.Tableau, report func(string, ...any)) func(name string, w []float64) func(n int) []tree {
+	c := rationals("C", tab.C, report)
+	a := make([][]*big.Rat, len(c))
+	for i := range a {
+		a[i] = rationals(fmt.Sprintf("A[%d]", i), tab.A[i], report)
+	}
+	// The conditions of the trees speak of the row sums and never of C: this ties C to them.
+	for i := range c {
+		sum := new(big.Rat)
+		for _, v := range a[i] {
+			sum.Add(sum, v)
+		}
+		if sum.Cmp(c[i]) != 0 {
+			report("C[%d] = %v, but A[%d] sums to %v", i, c[i].RatString(), i, sum.RatString())
+		}
+	}
+	return func(name string, w []float64) func(int) []tree {
+		b := rationals(name, w, report)
+		return func(n int) []tree { return violated(n, a, b) }
+	}
+}
+
 // defects returns what is wrong with a tableau; nothing, if it is the method that
 // it claims to be. A measured slope cannot do this: a coefficient that is off by 1e-9, or
 // the lower row propagated in place of the higher, shows the right slope for a long way.
@@ -214,29 +238,19 @@ func defects(tab ode.Tableau) []string {
 		return list
 	}
 
-	c := rationals("C", tab.C, report)
-	a := make([][]*big.Rat, s)
-	for i := range a {
-		a[i] = rationals(fmt.Sprintf("A[%d]", i), tab.A[i], report)
+	conditions := rationalConditions
+	if decimal[tab.Name] {
+		conditions = decimalConditions
 	}
-	// The conditions of the trees speak of the row sums and never of C: this ties C to them.
-	for i := range c {
-		sum := new(big.Rat)
-		for _, v := range a[i] {
-			sum.Add(sum, v)
-		}
-		if sum.Cmp(c[i]) != 0 {
-			report("C[%d] = %v, but A[%d] sums to %v", i, c[i].RatString(), i, sum.RatString())
-		}
-	}
+	violates := conditions(tab, report)
 	row := func(name string, w []float64, order int) {
-		b := rationals(name, w, report)
+		bad := violates(name, w)
 		for n := 1; n <= order; n++ {
-			for _, t := range violated(n, a, b) {
+			for _, t := range bad(n) {
 				report("%s does not meet the condition of order %d of the tree %v", name, n, t)
 			}
 		}
-		if len(violated(order+1, a, b)) == 0 {
+		if len(bad(order+1)) == 0 {
 			report("%s has an order above %d", name, order)
 		}
 	}
@@ -274,9 +288,16 @@ func TestTableauClaims(t *testing.T) {
 		{"midpoint", 2, 1, false, 2},
 		{"heun", 2, 1, false, 2},
 		{"ralston", 2, 1, false, 2},
-		{"rk4", 4, 0, false, 4},
+		{"ralston3", 3, 0, false, 3},
+		{"kutta3", 3, 0, false, 3},
+		{"ssprk3", 3, 0, false, 3},
 		{"bs3", 3, 2, true, 3},
+		{"rk4", 4, 0, false, 4},
+		{"rk38", 4, 0, false, 4},
+		{"ralston4", 4, 0, false, 4},
 		{"dp5", 5, 4, true, 6},
+		{"tsit5", 5, 4, true, 6},
+		{"dop853", 8, 5, false, 12},
 	}
 	var got []claims
 	for _, tab := range ode.Tableaus() {

@@ -16,6 +16,9 @@
 // They are what solvers are measured against, since their flows have closed forms or
 // can be computed to any precision.
 //
+// [CFG], [CFGZero] and [APG] guide a conditional model by an unconditional one, and [StaticThreshold]
+// and [DynamicThreshold] limit the clean sample that a model predicts. They work row by row, and the results are Models.
+//
 // States are float64; a single-precision network comes in through [Float32].
 //
 // This package neither steps nor samples.

@@ -126,15 +126,37 @@ type view struct {
 func (v view) Kind() Kind { return v.k }
 
 func (v view) Predict(dst, x []float64, t float64) error {
-	a, b := Coefficients(v.m.Kind(), v.k, v.s.At(t))
-	if a-a != 0 || b-b != 0 {
-		return fmt.Errorf("scoremodel: no %v prediction follows from a %v prediction at t=%v", v.k, v.m.Kind(), t)
+	a, b, err := v.coefficients(t)
+	if err != nil {
+		return err
 	}
 	if err := v.m.Predict(dst, x, t); err != nil {
 		return err
 	}
 	vec.Lin(dst, vec.Term{C: a, X: x}, vec.Term{C: b, X: dst})
 	return nil
+}
+
+func (v view) PredictBoth(dst, plain, x []float64, t float64) error {
+	a, b, err := v.coefficients(t)
+	if err != nil {
+		return err
+	}
+	if err := Both(v.m, dst, plain, x, t); err != nil {
+		return err
+	}
+	vec.Lin(dst, vec.Term{C: a, X: x}, vec.Term{C: b, X: dst})
+	vec.Lin(plain, vec.Term{C: a, X: x}, vec.Term{C: b, X: plain})
+	return nil
+}
+
+// coefficients returns those of the conversion at time t, or an error if it does not exist.
+func (v view) coefficients(t float64) (a, b float64, err error) {
+	a, b = Coefficients(v.m.Kind(), v.k, v.s.At(t))
+	if a-a != 0 || b-b != 0 {
+		err = fmt.Errorf("scoremodel: no %v prediction follows from a %v prediction at t=%v", v.k, v.m.Kind(), t)
+	}
+	return a, b, err
 }
 
 // A Counter counts the evaluations of a Model. It is as safe for concurrent use as
@@ -148,6 +170,12 @@ type Counter struct {
 func (c *Counter) Predict(dst, x []float64, t float64) error {
 	c.n.Add(1)
 	return c.Model.Predict(dst, x, t)
+}
+
+// PredictBoth implements Guided. It is one evaluation.
+func (c *Counter) PredictBoth(dst, plain, x []float64, t float64) error {
+	c.n.Add(1)
+	return Both(c.Model, dst, plain, x, t)
 }
 
 // NFE returns the number of evaluations so far, failed ones included.

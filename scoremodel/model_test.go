@@ -82,11 +82,11 @@ func predict(t testing.TB, m scoremodel.Model, x []float64, at float64) []float6
 	return dst
 }
 
-// constant returns a model that predicts value whatever the state.
-func constant(k scoremodel.Kind, value float64) scoremodel.Model {
+// constant returns a model that predicts the values, over and over, whatever the state.
+func constant(k scoremodel.Kind, values ...float64) scoremodel.Model {
 	return scoremodel.Func(k, func(dst, x []float64, t float64) error {
 		for i := range dst {
-			dst[i] = value
+			dst[i] = values[i%len(values)]
 		}
 		return nil
 	})

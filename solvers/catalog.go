@@ -9,28 +9,37 @@ import (
 // Catalog returns every solver of this package, in the paper's settings.
 func Catalog() []Solver { return slices.Clone(catalog) }
 
-var catalog = []Solver{
-	RungeKutta{Tableau: ode.Euler},
-	RungeKutta{Tableau: ode.Midpoint},
-	RungeKutta{Tableau: ode.Heun},
-	RungeKutta{Tableau: ode.RK4},
-	RungeKutta{Tableau: ode.DP5},
-	RungeKutta{Tableau: ode.Euler, In: Kappa},
-	RungeKutta{Tableau: ode.Midpoint, In: Kappa},
-	RungeKutta{Tableau: ode.Heun, In: Kappa},
-	RungeKutta{Tableau: ode.RK4, In: Kappa},
-	RungeKutta{Tableau: ode.DP5, In: Kappa},
-	RungeKutta{Tableau: ode.Euler, In: Lambda},
-	RungeKutta{Tableau: ode.Midpoint, In: Lambda},
-	RungeKutta{Tableau: ode.Heun, In: Lambda},
-	RungeKutta{Tableau: ode.RK4, In: Lambda},
-	RungeKutta{Tableau: ode.DP5, In: Lambda},
+// classical returns every tableau of package ode in every variable.
+func classical() []Solver {
+	var out []Solver
+	for _, in := range []Variable{Time, Kappa, Lambda} {
+		for _, tab := range ode.Tableaus() {
+			out = append(out, RungeKutta{Tableau: tab, In: in})
+		}
+	}
+	return out
+}
+
+var catalog = append(classical(), []Solver{
+	HeunAlpha{},
 	DDIM{},
 	DPMSolver{Order: 1},
 	DPMSolver{Order: 2},
 	DPMSolver{Order: 3},
 	DPMSolver{Order: 2, Data: true},
 	DPMSolver{Order: 3, Data: true},
+	KDPM2{},
+	RES{Order: 2},
+	RES{Order: 3},
+	ExpRK{Tableau: ExpHeun},
+	ExpRK{Tableau: ETDRK2},
+	ExpRK{Tableau: ETDRK3},
+	ExpRK{Tableau: ETDRK4},
+	ExpRK{Tableau: Krogstad},
+	ExpRK{Tableau: StrehmelWeiner},
+	ExpRK{Tableau: HochbruckOstermann5},
+	ExpRK{Tableau: Lawson2},
+	ExpRK{Tableau: Lawson4},
 	DPMSolverPP2M{},
 	ExpAdams{Order: 1},
 	ExpAdams{Order: 2},
@@ -55,4 +64,12 @@ var catalog = []Solver{
 	DDPM{},
 	DDPM{Large: true},
 	EulerMaruyama{},
-}
+	CFGPP{Of: DDIM{}},
+	CFGPP{Of: DPMSolverPP2M{}},
+	EDICT{},
+	BDIA{},
+	LCM{},
+	TCD{Gamma: 0.3},
+	Consistency{},
+	TrigFlow{},
+}...)

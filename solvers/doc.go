@@ -22,6 +22,7 @@
 //
 // Both read carry·x + gain·|z|·∫e^(z(1-θ)) m dθ with z = h or -h, and the integral of a
 // polynomial m is a combination of the functions φ₁, φ₂, … at z. A method is written once and serves both.
+// Single-step methods are tableaus of such functions, see [ExpTableau].
 //
 // # What multistep methods share
 //
@@ -57,6 +58,16 @@
 // with TMax 1, and tables with zero terminal SNR. There a noise prediction or a score says nothing of the data and is
 // refused; with the other kinds the first step is one evaluation and x = σ_t/σ_s x + α_t x₀, the limit of every
 // consistent method, and the solver begins after it. Methods that step in time, on the flow itself, take that step as any other.
+// # Inversion and editing
+//
+// [Invert] runs a method of the probability flow from data to noise, and [InvertPair] an exactly reversible one.
+// [StartAt], [Strength] and [Renoise] start a run from a noised sample, [RePaint] fills in what of a sample is not known, and
+// [CFGPP] guides. Guidance and thresholds that are properties of the prediction alone are in package scoremodel.
+//
+// # Methods that do not converge
+//
+// Some methods are made for models that were distilled, or approximate a law that no step count makes exact. Their Info says
+// Approximate, and they claim no order; everything else that solvertest checks holds for them.
 //
 // # Reproducibility
 //

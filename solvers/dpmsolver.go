@@ -1,133 +1,126 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 
-	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
-	"github.com/diffsolve/diffsolve/sde"
 )
 
 // DPMSolver is the single-step DPM-Solver of order 1, 2 or 3 [lu2022dpm, algorithms 1 and
 // 2 and equation 3.7], or with Data its counterpart in data prediction, DPM-Solver++ S
 // [lu2022dpmpp, appendix A]. The zero value is of order 1.
 //
-// The stages lie at the fractions 1/2 (order 2) and 1/3, 2/3 (order 3) of the step in λ:
-// they are not nodes of the grid. With the last stage anywhere but at 2/3 the third-order formula is of
-// order 2, whatever the first.
+// The stages lie at the fractions R1 and R2 of the step in λ: they are not nodes of the grid. Unless R2 = 2/3 the
+// third-order formula is of order 2, whatever R1 is and in either form: its last stage is accurate to h² only, which two
+// weights can make up for in one place.
+//
+// Taylor puts the exact integral of a polynomial where the papers' formula simplifies: of order 2, φ₂/r₁ for φ₁/2r₁; of order
+// 3, the parabola through all three predictions for a line.
 //
 // References:
 //
 //	[lu2022dpm], [lu2022dpmpp]
 type DPMSolver struct {
-	Order int  // 1 to 3; 0 means 1
-	Data  bool // predict data instead of noise
+	Order  int     // 1 to 3; 0 means 1
+	Data   bool    // predict data instead of noise
+	R1     float64 `param:"r1" about:"the second stage, a fraction of the step in (0, 1]; 0 is the paper's 1/2 of order 2 and 1/3 of order 3"`
+	R2     float64 `param:"r2" about:"of order 3, the third stage, beyond r1; 0 is the paper's 2/3, without which the order is 2"`
+	Taylor bool    `param:"taylor" about:"integrate the polynomial through all predictions exactly"`
+}
+
+// stages returns the parameters with the defaults filled in.
+func (s DPMSolver) stages() (order int, r1, r2 float64) {
+	order = cmp.Or(s.Order, 1)
+	if order == 3 {
+		return order, cmp.Or(s.R1, 1./3), cmp.Or(s.R2, 2./3)
+	}
+	return order, cmp.Or(s.R1, 1./2), 0
 }
 
 // Info implements Solver.
 func (s DPMSolver) Info() Info {
-	order := max(s.Order, 1)
-	if s.Data {
-		return Info{Name: fmt.Sprintf("dpm++%ds", order), About: fmt.Sprintf("DPM-Solver++ of order %d, single-step, in data prediction", order),
-			Order: order, NFE: order, Kind: scoremodel.Data, Ref: "lu2022dpmpp"}
-	}
-	return Info{Name: fmt.Sprintf("dpm%d", order), About: fmt.Sprintf("DPM-Solver-%d, single-step, in noise prediction", order),
+	order, _, r2 := s.stages()
+	i := Info{Name: fmt.Sprintf("dpm%d", order), About: fmt.Sprintf("DPM-Solver-%d, single-step, in noise prediction", order),
 		Order: order, NFE: order, Kind: scoremodel.Epsilon, Ref: "lu2022dpm"}
+	if s.Data {
+		i.Name, i.About = fmt.Sprintf("dpm++%ds", order), fmt.Sprintf("DPM-Solver++ of order %d, single-step, in data prediction", order)
+		i.Kind, i.Ref = scoremodel.Data, "lu2022dpmpp"
+	}
+	// As written out, 2/3 has ten digits or more.
+	if order == 3 && math.Abs(r2-2./3) > 1e-9 {
+		i.Order = 2
+	}
+	return i
 }
 
 // Start implements Solver.
 func (s DPMSolver) Start(p Problem, n int) (ode.Stepper, error) {
-	if s.Order < 0 || s.Order > 3 {
+	order, r1, r2 := s.stages()
+	switch {
+	case order < 1 || order > 3:
 		return nil, fmt.Errorf("%w: the order is %d, want 1 to 3", ErrParameter, s.Order)
+	case order < 2 && (s.R1 != 0 || s.Taylor):
+		return nil, fmt.Errorf("%w: r1 and taylor belong to orders 2 and 3, the order is 1", ErrParameter)
+	case order < 3 && s.R2 != 0:
+		return nil, fmt.Errorf("%w: r2 belongs to order 3, the order is %d", ErrParameter, order)
 	}
-	kind := s.Info().Kind
-	st := &dpmSolver{schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind,
-		m: make([]float64, n), mid: make([]float64, n), x: make([]float64, n)}
-	switch s.Order {
-	case 2:
-		return &dpmSolver2{st}, nil
-	case 3:
-		return &dpmSolver3{st}, nil
+	if err := fraction("r1", r1); err != nil {
+		return nil, err
 	}
-	return st, nil
+	if order == 3 && !(r2 > r1 && r2 <= 1) {
+		return nil, fmt.Errorf("%w: r2 is %v, want more than r1, which is %v, and at most 1", ErrParameter, r2, r1)
+	}
+	return s.Tableau().start(p, s.Info().Kind, n), nil
 }
 
-type dpmSolver struct {
-	schedule sde.Schedule
-	model    scoremodel.Model
-	kind     scoremodel.Kind
-	m, mid   []float64 // predictions at the start of the step and at the latest stage
-	x        []float64 // state at a stage
+// Tableau returns the method as an exponential Runge–Kutta method. It means nothing where Start refuses the parameters.
+func (s DPMSolver) Tableau() ExpTableau {
+	order, r1, r2 := s.stages()
+	switch {
+	case order == 1:
+		return etd(ExpTableau{Nodes: []float64{0}})
+	case order == 2 && s.Taylor:
+		return res2(r1)
+	case order == 2:
+		return etd(ExpTableau{Nodes: []float64{0, r1}}, [][]Phi{{{1 / (2 * r1), 1, 1}}})
+	}
+	// At the second stage the prediction is linear through m and m₁, at the end through m and m₂.
+	stage, end := [][]Phi{{{r2 * r2 / r1, 2, r2}}}, [][]Phi{nil, {{1 / r2, 2, 1}}}
+	if s.Taylor {
+		// The parabola through all three, by its divided differences.
+		d1, d2 := r1*(r2-r1), r2*(r2-r1)
+		end = [][]Phi{{{r2 / d1, 2, 1}, {-2 / d1, 3, 1}}, {{-r1 / d2, 2, 1}, {2 / d2, 3, 1}}}
+	}
+	return etd(ExpTableau{Nodes: []float64{0, r1, r2}}, stage, end)
 }
 
-// Step is the first-order method: the prediction is constant over the step.
-func (s *dpmSolver) Step(dst, src []float64, at ode.Span) error {
-	_, e, err := s.begin(src, at)
-	if err != nil {
-		return err
-	}
-	vec.Lin(dst, vec.Term{C: e.carry, X: src}, vec.Term{C: e.phi(1), X: s.m})
-	return nil
+// KDPM2 is the DPM2 of k-diffusion: the midpoint rule in κ with the geometric mean, R the exponent of the
+// step's end, in place of the midpoint. A geometric mean in κ is an arithmetic one in λ, Euler's method in κ is exact
+// integration of the linear part with a frozen prediction, and so this is DPM-Solver-2.
+//
+// References:
+//
+//	[karras2022edm], [lu2022dpm]
+type KDPM2 struct {
+	R float64 `param:"r" default:"0.5" about:"the stage, the exponent of the end in the geometric mean, in (0, 1]"`
 }
 
-// begin evaluates the model at the start of the step, unless a rejected proposal has done so.
-func (s *dpmSolver) begin(src []float64, at ode.Span) (from sde.Point, e exponential, err error) {
-	if !at.Retry {
-		if err := s.model.Predict(s.m, src, at.From); err != nil {
-			return from, e, err
-		}
-	}
-	from = s.schedule.At(at.From)
-	return from, newExponential(s.kind, 0, from, s.schedule.At(at.To)), nil
+func (s KDPM2) solver() DPMSolver { return DPMSolver{Order: 2, R1: cmp.Or(s.R, 0.5)} }
+
+// Info implements Solver.
+func (s KDPM2) Info() Info {
+	i := s.solver().Info()
+	i.Name, i.About = "kdpm2", "DPM2 of k-diffusion, the midpoint rule in kappa with a geometric midpoint"
+	return i
 }
 
-// stage returns the point at the fraction r of the step, and the part of the step before it.
-func (s *dpmSolver) stage(from sde.Point, e exponential, r float64) (sde.Point, exponential) {
-	p := s.schedule.At(s.schedule.Time(from.Lambda() + r*e.h))
-	return p, newExponential(s.kind, 0, from, p)
-}
-
-type dpmSolver2 struct{ *dpmSolver }
-
-func (s *dpmSolver2) Step(dst, src []float64, at ode.Span) error {
-	from, e, err := s.begin(src, at)
-	if err != nil {
-		return err
+// Start implements Solver.
+func (s KDPM2) Start(p Problem, n int) (ode.Stepper, error) {
+	if err := fraction("r", cmp.Or(s.R, 0.5)); err != nil {
+		return nil, err
 	}
-	const r = 1. / 2
-	p, half := s.stage(from, e, r)
-	vec.Lin(s.x, vec.Term{C: half.carry, X: src}, vec.Term{C: half.phi(1), X: s.m})
-	if err := s.model.Predict(s.mid, s.x, p.T); err != nil {
-		return err
-	}
-	// carry·x + φ₁·(m + (m_r - m)/2r), in which m drops out for r = 1/2.
-	vec.Lin(dst, vec.Term{C: e.carry, X: src}, vec.Term{C: e.phi(1), X: s.mid})
-	return nil
-}
-
-type dpmSolver3 struct{ *dpmSolver }
-
-func (s *dpmSolver3) Step(dst, src []float64, at ode.Span) error {
-	from, e, err := s.begin(src, at)
-	if err != nil {
-		return err
-	}
-	const r1, r2 = 1. / 3, 2. / 3
-	p, third := s.stage(from, e, r1)
-	vec.Lin(s.x, vec.Term{C: third.carry, X: src}, vec.Term{C: third.phi(1), X: s.m})
-	if err := s.model.Predict(s.mid, s.x, p.T); err != nil {
-		return err
-	}
-	// At the second stage the prediction is linear through m and m₁; its slope over the
-	// part of the step is (m₁ - m)·r2/r1.
-	p, part := s.stage(from, e, r2)
-	slope := part.phi(2) * r2 / r1
-	vec.Lin(s.x, vec.Term{C: part.carry, X: src}, vec.Term{C: part.phi(1) - slope, X: s.m}, vec.Term{C: slope, X: s.mid})
-	if err := s.model.Predict(s.mid, s.x, p.T); err != nil {
-		return err
-	}
-	slope = e.phi(2) / r2
-	vec.Lin(dst, vec.Term{C: e.carry, X: src}, vec.Term{C: e.phi(1) - slope, X: s.m}, vec.Term{C: slope, X: s.mid})
-	return nil
+	return s.solver().Start(p, n)
 }

@@ -42,8 +42,12 @@ func newExponential(kind scoremodel.Kind, tau float64, from, to sde.Point) expon
 }
 
 // phi returns gain·|z|·φ_k(z): the weight of the derivative of order k-1 of m in θ at the
-// start of the step. It is what multiplies a constant prediction for k = 1.
-func (e exponential) phi(k int) float64 { return e.gain * math.Abs(e.z) * phi(k, e.z) }
+// start of the step. It is what multiplies a constant prediction for k = 1. Towards more noise, where h
+// is negative, the integral runs backwards and takes the sign of h.
+func (e exponential) phi(k int) float64 { return e.gain * e.length() * phi(k, e.z) }
+
+// length returns |z| with the sign of h, which is negative when time runs up.
+func (e exponential) length() float64 { return math.Copysign(e.z, e.h) }
 
 // maxPhi is the largest k of phi.
 const maxPhi = 8
@@ -121,6 +125,11 @@ func interpolatory(w, nodes, powers []float64) {
 			w[j] += c[k] * powers[k]
 		}
 	}
+}
+
+// inside returns the point at λ of a step, in either direction of time. Rounding does not carry it out of the step.
+func inside(s sde.Schedule, lambda float64, from, to sde.Point) sde.Point {
+	return s.At(math.Min(math.Max(s.Time(lambda), math.Min(from.T, to.T)), math.Max(from.T, to.T)))
 }
 
 // history keeps the latest predictions of a multistep method, newest first, and where they

@@ -35,7 +35,7 @@ func Grids() []Grid {
 	return []Grid{QuadraticGrid{}, TimeGrid{}, LambdaGrid{}, KarrasGrid{},
 		ExponentialGrid{}, PolyexponentialGrid{}, BetaGrid{}, KLOptimalGrid{}, LaplaceGrid{}, SGMGrid{},
 		LinearQuadraticGrid{}, FlowShiftGrid{}, AYSGrid{},
-		LeadingGrid{}, LinspaceGrid{}, TrailingGrid{}, SimpleGrid{}}
+		LeadingGrid{}, LinspaceGrid{}, TrailingGrid{}, SimpleGrid{}, RoughGrid{}}
 }
 
 // Zero is the end policy of a grid: to the schedule's tmin, or on to clean data. Schedules that do not

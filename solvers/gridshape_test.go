@@ -397,3 +397,36 @@ func TestGridsRun(t *testing.T) {
 		}
 	}
 }
+
+// TestRoughGrid checks the ratio of neighbouring steps in the grid's own variable.
+func TestRoughGrid(t *testing.T) {
+	vp := sde.VP{}
+	for _, g := range []solvers.RoughGrid{{}, {Ratio: 3, In: "time"}, {Zero: solvers.Zero{Clean: true}, In: "lambda"}} {
+		grid, err := g.Times(vp, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		length := func(i int) float64 {
+			if g.In == "time" {
+				return grid[i] - grid[i+1]
+			}
+			return sde.H(vp.At(grid[i]), vp.At(grid[i+1]))
+		}
+		ratio := 2.0
+		if g.Ratio != 0 {
+			ratio = g.Ratio
+		}
+		for i := range 8 {
+			want := ratio
+			if i%2 == 1 {
+				want = 1 / ratio
+			}
+			if got := length(i+1) / length(i); math.Abs(got/want-1) > 1e-9 {
+				t.Errorf("%s: step %d is %v times the one before, want %v", solvers.GridName(g), i+1, got, want)
+			}
+		}
+	}
+	if _, err := (solvers.RoughGrid{Ratio: -1}).Times(vp, 3); !errors.Is(err, solvers.ErrParameter) {
+		t.Errorf("a negative ratio is accepted: %v", err)
+	}
+}

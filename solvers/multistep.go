@@ -209,7 +209,7 @@ func exactAdams(in Variable, kind scoremodel.Kind, schedule sde.Schedule) rule {
 			if in == Time {
 				u = schedule.Time(start + theta*s.h)
 			}
-			c := gauss[i] * s.gain * math.Abs(s.z) * math.Exp(s.z*(1-theta))
+			c := gauss[i] * s.gain * s.length() * math.Exp(s.z*(1-theta))
 			for j, at := range nodes {
 				l := 1.0
 				for k, node := range nodes {
@@ -244,7 +244,7 @@ func slopeRule(slope func(e exponential) float64) rule {
 // The slope's weights that stand in for the exact φ_2, to which they are equal to first order in h: half of
 // what multiplies a constant, and half of the limit of that for small steps.
 func halfOfConstant(e exponential) float64 { return e.phi(1) / 2 }
-func halfOfZ(e exponential) float64        { return e.gain * math.Abs(e.z) / 2 }
+func halfOfZ(e exponential) float64        { return e.gain * e.length() / 2 }
 
 // withLine is the first rule with the second in its place for one or two predictions.
 func withLine(r, line rule) rule {
@@ -356,20 +356,14 @@ func (s *multistep) stagePoint(step segment, at ode.Span, c float64) sde.Point {
 	}
 	// κ or 1/κ grows by the fraction c of its growth over the step, a factor of e^-z: λ by |log(1 + c(e^-z - 1))|.
 	grown := math.Abs(math.Log1p(c * math.Expm1(-step.z)))
-	return s.inside(step.from.Lambda()+math.Copysign(grown, step.h), at)
-}
-
-// inside returns the point at λ; rounding does not carry it out of the step.
-func (s *multistep) inside(lambda float64, at ode.Span) sde.Point {
-	t := s.schedule.Time(lambda)
-	return s.schedule.At(math.Min(math.Max(t, math.Min(at.From, at.To)), math.Max(at.From, at.To)))
+	return inside(s.schedule, step.from.Lambda()+math.Copysign(grown, step.h), step.from, step.to)
 }
 
 // halfway is a starting step of order 2: a first-order step to the middle in λ, and then the
 // method's own rule for the predictions there and at the beginning.
 func (s *multistep) halfway(dst, src []float64, step segment, at ode.Span) error {
 	st := &s.start
-	middle := s.inside(step.from.Lambda()+step.h/2, at)
+	middle := inside(s.schedule, step.from.Lambda()+step.h/2, step.from, step.to)
 	half := newExponential(s.kind, 0, step.from, middle)
 	now := s.past.predictions[0]
 	vec.Lin(st.x, vec.Term{C: half.carry, X: src}, vec.Term{C: half.phi(1), X: now})

@@ -25,9 +25,14 @@ func newUnitNoise(p Problem, n int) (*unitNoise, error) {
 
 // draw returns the noise of a step. It is valid until the next draw.
 func (u *unitNoise) draw(at ode.Span) ([]float64, error) {
-	if err := u.path.Increment(u.z, at.From, at.To); err != nil {
-		return nil, err
+	return u.z, standard(u.path, u.z, at.From, at.To)
+}
+
+// standard writes to z the path's increment over an interval by its standard deviation.
+func standard(path sde.Brownian, z []float64, from, to float64) error {
+	if err := path.Increment(z, from, to); err != nil {
+		return err
 	}
-	vec.Lin(u.z, vec.Term{C: 1 / math.Sqrt(math.Abs(at.H())), X: u.z})
-	return u.z, nil
+	vec.Lin(z, vec.Term{C: 1 / math.Sqrt(math.Abs(to-from)), X: z})
+	return nil
 }

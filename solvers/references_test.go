@@ -52,13 +52,18 @@ type source struct {
 	listed string
 }
 
-// sources returns the files of this package, without tests.
+// sources returns the files of this package and of scoremodel, without tests.
 func sources(t *testing.T) (out []source) {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
+	models, err := filepath.Glob(filepath.Join("..", "scoremodel", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, models...)
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue

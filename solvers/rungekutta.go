@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -89,6 +90,33 @@ func (s RungeKutta) Start(p Problem, n int) (ode.Stepper, error) {
 	return st, nil
 }
 
+// HeunAlpha is Heun's method generalized [karras2022edm, algorithm 3]: the second evaluation lies
+// at the fraction Alpha of the step in κ. 1 is Heun's method, 1/2 the midpoint rule and 2/3 Ralston's method; the order is always 2.
+//
+// References:
+//
+//	[karras2022edm]
+type HeunAlpha struct {
+	Alpha float64 `param:"alpha" default:"1" about:"the second evaluation, a fraction of the step in (0, 1]"`
+}
+
+func (s HeunAlpha) alpha() float64 { return cmp.Or(s.Alpha, 1) }
+
+// Info implements Solver.
+func (s HeunAlpha) Info() Info {
+	i := RungeKutta{Tableau: ode.Heun, In: Kappa}.Info()
+	i.Name, i.About = "heunalpha", "Heun's method generalized by the place of the second evaluation, on the probability flow in kappa"
+	return i
+}
+
+// Start implements Solver.
+func (s HeunAlpha) Start(p Problem, n int) (ode.Stepper, error) {
+	if err := fraction("alpha", s.alpha()); err != nil {
+		return nil, err
+	}
+	return RungeKutta{Tableau: ode.Alpha(s.alpha()), In: Kappa}.Start(p, n)
+}
+
 // substituted runs a stepper of another variable u on a trajectory in time.
 type substituted struct {
 	in            Variable
@@ -96,13 +124,12 @@ type substituted struct {
 	epsilon, flow scoremodel.Model
 	inner         ode.Stepper
 	x             []float64 // y·α, the argument of an evaluation in κ
-	at            ode.Span  // the step in time
 	from, to      sde.Point // its ends
 	uFrom, uTo    float64   // its ends in u
 }
 
 func (s *substituted) Step(dst, src []float64, at ode.Span) error {
-	s.at, s.from, s.to = at, s.schedule.At(at.From), s.schedule.At(at.To)
+	s.from, s.to = s.schedule.At(at.From), s.schedule.At(at.To)
 	s.uFrom, s.uTo = s.in.at(s.from), s.in.at(s.to)
 	inner := at
 	inner.From, inner.To = s.uFrom, s.uTo
@@ -117,8 +144,7 @@ func (s *substituted) Step(dst, src []float64, at ode.Span) error {
 	return nil
 }
 
-// point inverts Variable.at. At the ends of the step it is exact, and inside it stays
-// inside: rounding must not carry an evaluation out of the step.
+// point inverts Variable.at. At the ends of the step it is exact.
 func (s *substituted) point(u float64) sde.Point {
 	switch u {
 	case s.uFrom:
@@ -130,9 +156,7 @@ func (s *substituted) point(u float64) sde.Point {
 	if s.in == Kappa {
 		lambda = -math.Log(u)
 	}
-	t := s.schedule.Time(lambda)
-	lo, hi := math.Min(s.at.From, s.at.To), math.Max(s.at.From, s.at.To)
-	return s.schedule.At(math.Min(math.Max(t, lo), hi))
+	return inside(s.schedule, lambda, s.from, s.to)
 }
 
 func (s *substituted) inKappa(dst, y []float64, kappa float64) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,16 +80,41 @@ func (e *RunError) Unwrap() error { return e.Err }
 // returned, ode.ErrNonFinite, ode.ErrStepTooSmall, ode.ErrTooManySteps or the context's error. When a
 // worker fails the others stop at their next step.
 func Sample(ctx context.Context, s Solver, p Problem, x []float64, set *Settings) (Result, error) {
+	return newRun(s, p, set).sample(ctx, x)
+}
+
+// Invert carries x, rows of p.Dim clean samples, in place from the last time of the grid to the first with s, which must be
+// deterministic: to the noise from which Sample with the same settings makes them, up to the errors of
+// both runs. With DDIM this is DDIM inversion [song2021ddim, section 4.3], with DPMSolverPP2M that of DPM-Solver++. The samples
+// are taken as states at the last time; a grid that ends on clean data is refused, because the flow has no start there.
+//
+// The two runs evaluate the model at different states, and so do not undo each other: the round trip has an error of the method's order, or
+// of one more if that is even. EDICT and BDIA undo their steps, see InvertPair. The result and the errors are those of Sample.
+//
+// References:
+//
+//	[song2021ddim]
+func Invert(ctx context.Context, s Solver, p Problem, x []float64, set *Settings) (Result, error) {
+	r := newRun(s, p, set)
+	r.up = true
+	return r.sample(ctx, x)
+}
+
+func newRun(s Solver, p Problem, set *Settings) *run {
 	if set == nil {
 		set = &Settings{}
 	}
-	r := run{solver: s, problem: p, settings: *set, name: Name(s)}
+	return &run{solver: s, problem: p, settings: *set, name: Name(s)}
+}
+
+func (r *run) sample(ctx context.Context, x []float64) (Result, error) {
 	if err := r.check(x); err != nil {
 		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
 	}
 	start := time.Now()
+	p := r.problem
 	rows := len(x) / p.Dim
-	workers := min(max(set.Workers, 1), rows)
+	workers := min(max(r.settings.Workers, 1), rows)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results, errs := make([]Result, workers), make([]error, workers)
@@ -136,13 +162,19 @@ func cause(errs []error) error {
 	return first
 }
 
-// run is a call of Sample.
+// run is a call of Sample or of one of its kin.
 type run struct {
 	solver   Solver
 	name     string
 	problem  Problem
 	settings Settings
+	up       bool // from data to noise
 	observer sync.Mutex
+
+	// For runs on a Pair.
+	paired    bool
+	given     []float64 // companion to begin with, nil if there is none
+	companion []float64 // and that at the end
 }
 
 // check refuses bad input, and fills in the grid.
@@ -175,10 +207,24 @@ func (r *run) check(x []float64) error {
 	if err != nil {
 		return err
 	}
+	if noise && (r.up || r.paired) {
+		return fmt.Errorf("%w: it starts from pure noise, where alpha is 0 and lambda infinite; a run to noise ends where alpha is not 0", ErrGrid)
+	}
+	if err := r.checkDirection(); err != nil {
+		return err
+	}
 	// A dry start finds what the solver itself refuses.
 	st, err := r.solver.Start(p, p.Dim)
 	if err != nil {
 		return err
+	}
+	if r.paired {
+		if _, ok := st.(coupled); !ok {
+			return fmt.Errorf("%w: the solver is not exactly reversible, want edict or bdia", ErrParameter)
+		}
+		if set.Control != nil {
+			return fmt.Errorf("%w: an exactly reversible run retraces its grid, and adaptive steps leave none", ErrParameter)
+		}
 	}
 	if set.Control != nil {
 		if EndsClean(p.Schedule, set.Grid) {
@@ -203,6 +249,23 @@ func (r *run) check(x []float64) error {
 	return nil
 }
 
+// checkDirection turns the grid round for a run to noise, if that is possible.
+func (r *run) checkDirection() error {
+	set := &r.settings
+	if (r.up || r.paired) && EndsClean(r.problem.Schedule, set.Grid) {
+		return fmt.Errorf("%w: it ends on clean data, from which no flow leads back; end it in the schedule's domain", ErrGrid)
+	}
+	if !r.up {
+		return nil
+	}
+	if r.solver.Info().Stochastic {
+		return fmt.Errorf("%w: the solver is stochastic, only the probability flow can be inverted", ErrParameter)
+	}
+	set.Grid = slices.Clone(set.Grid)
+	slices.Reverse(set.Grid)
+	return nil
+}
+
 // rows runs the rows x, the first of which has the number first in the state.
 func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) {
 	set, dim := &r.settings, r.problem.Dim
@@ -224,6 +287,13 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 			defer r.observer.Unlock()
 			return set.Observe(Observation{span, at, x})
 		}
+	}
+	if r.paired {
+		c := st.(coupled).pair()
+		if r.given != nil {
+			c.give(r.given[first*dim:][:n])
+		}
+		defer func() { copy(r.companion[first*dim:], c.next) }()
 	}
 	if set.Control == nil {
 		stats, err := ode.Integrate(ctx, st, x, set.Grid, observe)
@@ -286,8 +356,24 @@ func (g *guard) Predict(dst, x []float64, t float64) error {
 	if err := g.Model.Predict(dst, x, t); err != nil {
 		return &predictionError{t, -1, err}
 	}
-	if i := vec.FirstNonFinite(dst); i >= 0 {
-		return &predictionError{t, i / g.dim, fmt.Errorf("%w: the model predicts %v", ode.ErrNonFinite, dst[i])}
+	return g.finite(dst, t)
+}
+
+// PredictBoth implements scoremodel.Guided.
+func (g *guard) PredictBoth(dst, plain, x []float64, t float64) error {
+	g.calls++
+	if err := scoremodel.Both(g.Model, dst, plain, x, t); err != nil {
+		return &predictionError{t, -1, err}
+	}
+	if err := g.finite(dst, t); err != nil {
+		return err
+	}
+	return g.finite(plain, t)
+}
+
+func (g *guard) finite(m []float64, t float64) error {
+	if i := vec.FirstNonFinite(m); i >= 0 {
+		return &predictionError{t, i / g.dim, fmt.Errorf("%w: the model predicts %v", ode.ErrNonFinite, m[i])}
 	}
 	return nil
 }

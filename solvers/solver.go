@@ -90,6 +90,7 @@ type Info struct {
 	Memory      int             // earlier predictions that a step uses
 	Stochastic  bool            // needs Problem.Noise
 	Adaptive    bool            // its Stepper is an ode.Estimator
+	Approximate bool            // samples do not tend to the model's law with more steps, and no order is claimed
 	Kind        scoremodel.Kind // the prediction it works in
 	Ref         string          // key in references.bib
 }

@@ -65,9 +65,15 @@ func trace(t testing.TB, s solvers.Solver, grid []float64) *solvers.Coefficients
 // distance returns how far apart two solvers' tables are on a grid of VP.
 func distance(t testing.TB, a, b string, grid []float64) float64 {
 	t.Helper()
-	d, err := solvers.Distance(trace(t, named(t, a), grid), trace(t, named(t, b), grid))
+	return between(t, named(t, a), named(t, b), grid)
+}
+
+// between is distance for solvers that need not have names.
+func between(t testing.TB, a, b solvers.Solver, grid []float64) float64 {
+	t.Helper()
+	d, err := solvers.Distance(trace(t, a, grid), trace(t, b, grid))
 	if err != nil {
-		t.Fatalf("%s and %s: %v", a, b, err)
+		t.Fatalf("%s and %s: %v", solvers.Name(a), solvers.Name(b), err)
 	}
 	return d
 }

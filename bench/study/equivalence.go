@@ -29,6 +29,9 @@ var claims = []struct {
 	{"unipc:order=3,starter=true,variant=bh1", "unipc:order=3,starter=true", true, 1e-11},
 	{"sasolver:tau=0", "unipc:order=3,variant=vary", true, 1e-11},
 	{"sasolver:predictor=1,corrector=0", "ddim:eta=1", true, 1e-11},
+	{"cfgppddim", "ddim", true, 0}, // on models that are not guided
+	{"cfgpp2m", "dpm++2m", true, 0},
+	{"tcd:gamma=0", "ddim", true, 1e-12},
 	{"euler", "ddim", false, 0},
 	{"eulermaruyama", "ddpm", false, 0},
 }

@@ -14,10 +14,10 @@ import (
 )
 
 // Orders measures the order of every solver on every problem, over the ladder of package
-// solvertest on grids uniform in λ: as an ODE method if it is deterministic, and otherwise, where the
+// solvertest on the given grid: as an ODE method if it is deterministic, and otherwise, where the
 // data are normal, the order of its law and of its paths, exactly and without random numbers. tick is
 // called after each measurement.
-func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Problem, tick func(what string)) ([]Order, error) {
+func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Problem, g solvers.Grid, tick func(what string)) ([]Order, error) {
 	var out []Order
 	for _, p := range problems {
 		var flow solvertest.Flow // made when the first deterministic solver needs it
@@ -32,7 +32,7 @@ func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Prob
 						return out, err
 					}
 				}
-				l, err := solvertest.ODE(ctx, s, flow, solvers.LambdaGrid{}, solvertest.Steps())
+				l, err := solvertest.ODE(ctx, s, flow, g, solvertest.Steps())
 				if err != nil {
 					return out, fmt.Errorf("order of %s on %s: %w", solvers.Name(s), p.Name, err)
 				}
@@ -47,7 +47,7 @@ func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Prob
 						continue
 					}
 					l, err := overAxes(p, func(axis solvers.Normal) (solvertest.Ladder, error) {
-						return kind.measure(ctx, s, p.Schedule, axis, solvers.LambdaGrid{}, solvertest.Steps())
+						return kind.measure(ctx, s, p.Schedule, axis, g, solvertest.Steps())
 					})
 					if err != nil {
 						return out, fmt.Errorf("%s order of %s on %s: %w", kind.name, solvers.Name(s), p.Name, err)
@@ -108,6 +108,10 @@ func overAxes(p *problem.Problem, measure func(solvers.Normal) (solvertest.Ladde
 	return total, nil
 }
 
+// closedFormFloor is where rounding begins for problems with a closed form, states of size 1 and at most
+// a thousand steps.
+const closedFormFloor = 2e-14
+
 // flowOf returns the problem as a flow with start states on which errors are measured.
 // On normal data they are the two states one standard deviation either side of the mean along
 // each axis: the root mean square over them is that over the whole marginal, up to the factor of the number of axes.
@@ -139,7 +143,9 @@ func flowOf(ctx context.Context, p *problem.Problem) (solvertest.Flow, error) {
 	default:
 		f.Start = solvers.Prior(p.Schedule, 1, 4, p.Dim)
 	}
-	if f.Exact == nil {
+	if f.Exact != nil {
+		f.Floor = closedFormFloor
+	} else {
 		ref, err := NewReference(ctx, p, f.Start)
 		if err != nil {
 			return f, err

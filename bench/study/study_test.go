@@ -41,7 +41,7 @@ func (s boastful) Info() solvers.Info {
 func TestOrders(t *testing.T) {
 	list := []solvers.Solver{solvers.RungeKutta{Tableau: ode.Heun}, boastful{}, solvers.DDIM{Eta: 1}}
 	// mixture2d has no closed form: its flow is a converged reference.
-	got, err := study.Orders(context.Background(), list, builtin(t, "gaussian", "mixture1d", "mixture2d"), ignore)
+	got, err := study.Orders(context.Background(), list, builtin(t, "gaussian", "mixture1d", "mixture2d"), solvers.LambdaGrid{}, ignore)
 	if err != nil {
 		t.Fatal(err)
 	}

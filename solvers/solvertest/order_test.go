@@ -145,7 +145,7 @@ func TestGaussianFlowIsTheWholeLaw(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := solvertest.Ladder{Steps: steps}
+		want := solvertest.Ladder{Steps: steps, Floor: solvertest.GaussianFlow().Floor}
 		for _, n := range steps {
 			grid, err := solvers.LambdaGrid{}.Times(sde.VP{}, n)
 			if err != nil {

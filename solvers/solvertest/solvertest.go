@@ -98,8 +98,8 @@ func checkInfo(s solvers.Solver) (faults []string) {
 	if i.StartSteps < 0 || i.StartNFE%max(i.StartSteps, 1) != 0 {
 		add("%d starting evaluations do not spread evenly over %d steps", i.StartNFE, i.StartSteps)
 	}
-	if i.Order == 0 && i.WeakOrder == 0 {
-		add("no order is claimed")
+	if ordered := i.Order != 0 || i.WeakOrder != 0 || i.StrongOrder != 0; ordered == i.Approximate {
+		add("Approximate is %t with order %d, weak order %v, strong order %v", i.Approximate, i.Order, i.WeakOrder, i.StrongOrder)
 	}
 	if i.Stochastic && i.Order != 0 || !i.Stochastic && (i.WeakOrder != 0 || i.StrongOrder != 0) {
 		add("Stochastic is %t with order %d, weak order %v, strong order %v", i.Stochastic, i.Order, i.WeakOrder, i.StrongOrder)

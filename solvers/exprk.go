@@ -1,0 +1,235 @@
+package solvers
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
+)
+
+// A Phi is the function Weight·φ_K(At·z).
+type Phi struct {
+	Weight float64
+	K      int // 0 to 8
+	At     float64
+}
+
+// An ExpTableau is an explicit exponential Runge–Kutta method [hochbruck2010]: a Butcher
+// tableau whose coefficients are sums of φ functions of z. It is plain data. The zero value is not a method.
+//
+// In the scaled equation u' = Lu + m, with z = Lh, stage i lies at the fraction c of the step and is
+// u_i = e^(cz)·u + h·Σ A[i][j]·m_j; the result is the stage after the last, at c = 1, and is not evaluated.
+// Here L is 1 in noise prediction, -1 in data prediction, and h the step in λ, so z is h or -h.
+type ExpTableau struct {
+	Name  string
+	About string
+	Order int
+	Ref   string    // key in references.bib
+	Nodes []float64 // the fractions of the stages, of which the first is 0
+	A     [][][]Phi // A[i] holds i coefficients; the last row, of the result, has the index len(Nodes)
+}
+
+// ExpRK applies an exponential Runge–Kutta method to the probability flow in λ, in data prediction unless
+// Noise is set. The zero value has no tableau.
+//
+// References:
+//
+//	[hochbruck2010], [lawson1967]
+type ExpRK struct {
+	Tableau ExpTableau
+	Noise   bool `param:"noise" about:"predict noise instead of data"`
+}
+
+// Info implements Solver.
+func (s ExpRK) Info() Info {
+	i := s.Tableau.info(scoremodel.Data)
+	if s.Noise {
+		i.Kind = scoremodel.Epsilon
+	}
+	return i
+}
+
+// Start implements Solver.
+func (s ExpRK) Start(p Problem, n int) (ode.Stepper, error) {
+	if err := s.Tableau.check(); err != nil {
+		return nil, err
+	}
+	return s.Tableau.start(p, s.Info().Kind, n), nil
+}
+
+// check finds what keeps a user's tableau from being a method at all.
+func (tab ExpTableau) check() error {
+	if len(tab.Nodes) == 0 || tab.Nodes[0] != 0 || len(tab.A) != len(tab.Nodes)+1 {
+		return fmt.Errorf("%w: a tableau of the nodes %v and %d rows, want nodes from 0 on and a row more", ErrParameter, tab.Nodes, len(tab.A))
+	}
+	for i, c := range tab.Nodes[1:] {
+		if err := fraction(fmt.Sprintf("node %d", i+1), c); err != nil {
+			return err
+		}
+	}
+	for i, row := range tab.A {
+		if len(row) != i {
+			return fmt.Errorf("%w: row %d of the tableau holds %d coefficients, want %d", ErrParameter, i, len(row), i)
+		}
+		for _, sum := range row {
+			for _, f := range sum {
+				if f.K < 0 || f.K > maxPhi {
+					return fmt.Errorf("%w: row %d of the tableau has phi_%d, want 0 to %d", ErrParameter, i, f.K, maxPhi)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (tab ExpTableau) info(kind scoremodel.Kind) Info {
+	return Info{Name: tab.Name, About: tab.About, Order: tab.Order, NFE: len(tab.Nodes), Kind: kind, Ref: tab.Ref}
+}
+
+// start binds the method to p in the given prediction, for states of n elements.
+func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, n int) ode.Stepper {
+	stages := len(tab.Nodes)
+	s := &expRK{nodes: tab.Nodes, schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind,
+		m: make([][]float64, stages), x: make([]float64, n), terms: make([]vec.Term, 0, stages+1)}
+	for i := range s.m {
+		s.m[i] = make([]float64, n)
+	}
+	for _, row := range tab.A {
+		s.a = append(s.a, make([]float64, len(row)))
+		for j, sum := range row {
+			for _, f := range sum {
+				s.parts = append(s.parts, phiPart{to: &s.a[len(s.a)-1][j], weight: f.Weight, of: s.function(f)})
+			}
+		}
+	}
+	s.values = make([]float64, len(s.functions))
+	return s
+}
+
+type expRK struct {
+	nodes    []float64
+	schedule sde.Schedule
+	model    scoremodel.Model
+	kind     scoremodel.Kind
+	a        [][]float64 // the coefficients of the step
+	m        [][]float64 // the predictions at the stages; the first survives a rejected proposal
+	x        []float64   // the state at a stage
+	terms    []vec.Term
+
+	// The coefficients repeat few functions, each of which is evaluated once a step.
+	functions []Phi // with weight 1
+	values    []float64
+	parts     []phiPart
+}
+
+// phiPart adds to a coefficient a multiple of a function's value.
+type phiPart struct {
+	to     *float64
+	weight float64
+	of     int
+}
+
+// function returns the index of f, but for its weight, among the functions.
+func (s *expRK) function(f Phi) int {
+	f.Weight = 1
+	i := slices.Index(s.functions, f)
+	if i < 0 {
+		i = len(s.functions)
+		s.functions = append(s.functions, f)
+	}
+	return i
+}
+
+// weigh computes the coefficients at z.
+func (s *expRK) weigh(z float64) {
+	for i, f := range s.functions {
+		s.values[i] = phi(f.K, f.At*z)
+	}
+	for _, row := range s.a {
+		clear(row)
+	}
+	for _, p := range s.parts {
+		*p.to += p.weight * s.values[p.of]
+	}
+}
+
+func (s *expRK) Step(dst, src []float64, at ode.Span) error {
+	if !at.Retry {
+		if err := s.model.Predict(s.m[0], src, at.From); err != nil {
+			return err
+		}
+	}
+	from, to := s.schedule.At(at.From), s.schedule.At(at.To)
+	step := newExponential(s.kind, 0, from, to)
+	s.weigh(step.z)
+	part, p, node := step, from, 0.
+	for i := 1; i < len(s.m); i++ {
+		if c := s.nodes[i]; c != node {
+			node, p = c, to
+			if c != 1 {
+				p = inside(s.schedule, from.Lambda()+c*step.h, from, to)
+			}
+			part = newExponential(s.kind, 0, from, p)
+		}
+		s.advance(s.x, src, part, step.h, s.a[i])
+		if err := s.model.Predict(s.m[i], s.x, p.T); err != nil {
+			return err
+		}
+	}
+	s.advance(dst, src, step, step.h, s.a[len(s.m)])
+	return nil
+}
+
+// advance writes to dst the state at the end of part, which begins at src, in a step of length h.
+func (s *expRK) advance(dst, src []float64, part exponential, h float64, a []float64) {
+	terms := append(s.terms[:0], vec.Term{C: part.carry, X: src})
+	for j, c := range a {
+		if c != 0 {
+			terms = append(terms, vec.Term{C: part.gain * h * c, X: s.m[j]})
+		}
+	}
+	vec.Lin(dst, terms...)
+}
+
+// etd returns the method whose coefficients of all stages but the first are given: later[i] is of the stage
+// i+2 on, without the first column, and its last element of the result. The first column follows: a constant
+// prediction is integrated exactly, Σ A[i][j] = c·φ₁(cz).
+func etd(tab ExpTableau, later ...[][]Phi) ExpTableau {
+	ends := append(slices.Clone(tab.Nodes), 1)
+	tab.A = [][][]Phi{nil}
+	for i, c := range ends[1:] {
+		row := make([][]Phi, i+1)
+		row[0] = []Phi{{c, 1, c}}
+		if i > 0 {
+			copy(row[1:], later[i-1])
+		}
+		for _, sum := range row[1:] {
+			for _, f := range sum {
+				row[0] = append(row[0], Phi{-f.Weight, f.K, f.At})
+			}
+		}
+		tab.A = append(tab.A, row)
+	}
+	return tab
+}
+
+// Lawson returns the classical method tab on the equation without its linear part, e^(-λL)u
+// [lawson1967]: a constant prediction is not integrated exactly. Its order is tab's.
+func Lawson(name string, tab ode.Tableau) ExpTableau {
+	e := ExpTableau{Name: name, About: "the Runge-Kutta method " + tab.Name + " with Lawson's integrating factor in lambda",
+		Order: tab.Order, Ref: "lawson1967", Nodes: tab.C}
+	ends := append(slices.Clone(tab.C), 1)
+	for i, weights := range append(slices.Clone(tab.A), tab.B) {
+		row := make([][]Phi, len(weights))
+		for j, w := range weights {
+			if w != 0 {
+				row[j] = []Phi{{w, 0, ends[i] - tab.C[j]}}
+			}
+		}
+		e.A = append(e.A, row)
+	}
+	return e
+}

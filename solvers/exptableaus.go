@@ -1,0 +1,72 @@
+package solvers
+
+import "github.com/diffsolve/diffsolve/ode"
+
+// The exponential Runge–Kutta methods whose coefficients depend on z alone. {w, k, c} is w·φ_k(cz); the
+// rows are those of the stages from the third on and of the result, without the first column, see etd.
+//
+// All have their order for small steps, where the linear part is not stiff. That is the case here: L is ±1.
+//
+// References:
+//
+//	[cox2002], [krogstad2005], [hochbruck2005], [lawson1967], [hochbruck2010]
+var (
+	// ETDRK2 is the second-order method of [cox2002, eq. 22].
+	ETDRK2 = expHeun("etdrk2", "the exponential Runge-Kutta method of order 2 of Cox and Matthews", "cox2002")
+
+	// ExpHeun is Heun's method with the exponential weight φ₂ of the slope: ETDRK2 by its later name.
+	ExpHeun = expHeun("expheun", "the exponential method of Heun, the line through the start and the Euler step", "hochbruck2010")
+
+	// ETDRK3 is the third-order method of [cox2002, eq. 23 to 25], exponential Kutta.
+	ETDRK3 = etd(ExpTableau{Name: "etdrk3", About: "the exponential Runge-Kutta method of order 3 of Cox and Matthews",
+		Order: 3, Ref: "cox2002", Nodes: []float64{0, 1. / 2, 1}},
+		[][]Phi{{{2, 1, 1}}},
+		[][]Phi{{{4, 2, 1}, {-8, 3, 1}}, {{4, 3, 1}, {-1, 2, 1}}})
+
+	// ETDRK4 is the fourth-order method of [cox2002, eq. 26 to 29], whose last stage makes two half steps.
+	ETDRK4 = etd(ExpTableau{Name: "etdrk4", About: "the exponential Runge-Kutta method of order 4 of Cox and Matthews",
+		Order: 4, Ref: "cox2002", Nodes: []float64{0, 1. / 2, 1. / 2, 1}},
+		[][]Phi{{{1. / 2, 1, 1. / 2}}},
+		[][]Phi{nil, {{1, 1, 1. / 2}}},
+		parabola)
+
+	// Krogstad has the weights of ETDRK4 and stages of higher stiff order [krogstad2005, eq. 51].
+	Krogstad = etd(ExpTableau{Name: "krogstad", About: "the exponential Runge-Kutta method of order 4 of Krogstad",
+		Order: 4, Ref: "krogstad2005", Nodes: []float64{0, 1. / 2, 1. / 2, 1}},
+		[][]Phi{{{1, 2, 1. / 2}}},
+		[][]Phi{nil, {{2, 2, 1}}},
+		parabola)
+
+	// StrehmelWeiner is the fourth-order method of Strehmel and Weiner as in [hochbruck2005, section 5].
+	StrehmelWeiner = etd(ExpTableau{Name: "strehmelweiner", About: "the exponential Runge-Kutta method of order 4 of Strehmel and Weiner",
+		Order: 4, Ref: "hochbruck2005", Nodes: []float64{0, 1. / 2, 1. / 2, 1}},
+		[][]Phi{{{1. / 2, 2, 1. / 2}}},
+		[][]Phi{{{-2, 2, 1}}, {{4, 2, 1}}},
+		[][]Phi{nil, {{4, 2, 1}, {-8, 3, 1}}, {{4, 3, 1}, {-1, 2, 1}}})
+
+	// HochbruckOstermann5 is the five-stage method of order 4 for stiff equations [hochbruck2005, section 5].
+	HochbruckOstermann5 = etd(ExpTableau{Name: "hochbruckostermann5", About: "the five-stage exponential Runge-Kutta method of Hochbruck and Ostermann, of order 4 when stiff too",
+		Order: 4, Ref: "hochbruck2005", Nodes: []float64{0, 1. / 2, 1. / 2, 1, 1. / 2}},
+		[][]Phi{{{1, 2, 1. / 2}}},
+		[][]Phi{{{1, 2, 1}}, {{1, 2, 1}}},
+		[][]Phi{
+			{{1. / 2, 2, 1. / 2}, {-1, 3, 1}, {1. / 4, 2, 1}, {-1. / 2, 3, 1. / 2}},
+			{{1. / 2, 2, 1. / 2}, {-1, 3, 1}, {1. / 4, 2, 1}, {-1. / 2, 3, 1. / 2}},
+			{{-1. / 4, 2, 1. / 2}, {1, 3, 1}, {-1. / 4, 2, 1}, {1. / 2, 3, 1. / 2}},
+		},
+		[][]Phi{nil, nil, {{4, 3, 1}, {-1, 2, 1}}, {{4, 2, 1}, {-8, 3, 1}}})
+
+	// Lawson2 and Lawson4 are the midpoint rule and the method of Kutta with Lawson's integrating factor.
+	Lawson2 = Lawson("lawson2", ode.Midpoint)
+	Lawson4 = Lawson("lawson4", ode.RK4)
+)
+
+// parabola is the integral of the parabola through the prediction at the start, the mean of those at the two stages
+// in the middle, and that at the end.
+var parabola = [][]Phi{{{2, 2, 1}, {-4, 3, 1}}, {{2, 2, 1}, {-4, 3, 1}}, {{4, 3, 1}, {-1, 2, 1}}}
+
+func expHeun(name, about, ref string) ExpTableau {
+	tab := res2(1)
+	tab.Name, tab.About, tab.Ref = name, about, ref
+	return tab
+}
