@@ -106,8 +106,17 @@ func (r *Run) flowMatch(sigmas []float64) error {
 	r.Problem.Schedule = sde.Flow{TMin: min(sigmas[len(sigmas)-1], 0.5), TMax: 1}
 	r.Problem.Model = &straight{model: r.problem.Model, schedule: r.problem.Schedule}
 	r.Grid = append(slices.Clone(sigmas), 0)
-	r.network.time = func(timestep float64) (t, scale float64) { return timestep / total, 1 }
+	schedule := r.problem.Schedule
+	r.network.time = func(timestep float64) (t, scale float64) { return timeOfFlow(schedule, timestep/total), 1 }
 	return nil
+}
+
+// timeOfFlow returns the time at which a schedule has the signal-to-noise ratio of the state (1-u)x₀ + uε.
+func timeOfFlow(s sde.Schedule, u float64) float64 {
+	if _, ok := s.(sde.Flow); ok {
+		return u
+	}
+	return s.Time(math.Log((1 - u) / u))
 }
 
 // straight is a model as flow matching asks it: for the velocity ε - x₀ at the state (1-u)x₀ + uε.
@@ -135,12 +144,7 @@ func (s *straight) Predict(dst, x []float64, u float64) error {
 
 // data writes the clean data expected at u.
 func (s *straight) data(dst, x []float64, u float64) error {
-	t := s.schedule.Time(math.Log((1 - u) / u))
-	if _, ok := s.schedule.(sde.Flow); ok {
-		t = u
-	} else if _, tmax := s.schedule.Domain(); !(t <= tmax*(1+1e-12)) {
-		return fmt.Errorf("%w: the class asks for the level %v of flow matching, which is time %.6g of a problem whose times end at %v", solvers.ErrProblem, u, t, tmax)
-	}
+	t := timeOfFlow(s.schedule, u)
 	p := s.schedule.At(t)
 	state := make([]float64, len(x))
 	vec.Lin(state, vec.Term{C: (p.Alpha + p.Sigma), X: x})

@@ -41,12 +41,9 @@ func (n *network) Kind() scoremodel.Kind { return n.model.Kind() }
 // Predict implements scoremodel.Model, with the timestep in the place of the time.
 func (n *network) Predict(dst, x []float64, timestep float64) error {
 	t, scale := n.time(timestep)
-	tmin, tmax := n.problem.Domain()
-	if !(t > 0 && t <= tmax*(1+1e-12)) {
-		return fmt.Errorf("%w: the class asks for timestep %.6g, which is time %.6g of a problem whose times are from %v to %v",
-			solvers.ErrProblem, timestep, t, tmin, tmax)
+	if err := n.check(timestep, t); err != nil {
+		return err
 	}
-	t = math.Min(t, tmax)
 	if scale == 1 {
 		return n.model.Predict(dst, x, t)
 	}
@@ -55,6 +52,20 @@ func (n *network) Predict(dst, x []float64, timestep float64) error {
 	*buf = slices.Grow((*buf)[:0], len(x))[:len(x)]
 	vec.Lin(*buf, vec.Term{C: scale, X: x})
 	return n.model.Predict(dst, *buf, t)
+}
+
+// check returns an error if the time of a timestep is beyond the problem's noise end, or below 0. Between 0 and the problem's
+// first time schedules are defined, and some classes ask there.
+func (n *network) check(timestep, t float64) error {
+	tmin, tmax := n.problem.Domain()
+	if _, ok := n.problem.(sde.Flow); ok {
+		tmax = 1
+	}
+	if t > 0 && t <= tmax*(1+1e-12) {
+		return nil
+	}
+	return fmt.Errorf("%w: the class asks for timestep %.6g, which is time %.6g of a problem whose times are from %v to %v",
+		solvers.ErrProblem, timestep, t, tmin, tmax)
 }
 
 // convert writes to dst, which may be out, what the output of kind k at the variance-preserving point of p says of the wanted kind. x is

@@ -194,6 +194,7 @@ func buildIPNDM(r *Run) error {
 		r.Timesteps = append(r.Timesteps, math.Atan2(p.Sigma, p.Alpha)/math.Pi*2)
 	}
 	r.byNoise(func(timestep float64) float64 { return math.Tan(timestep * math.Pi / 2) }, scoremodel.Data)
+	r.deaf = true
 	r.Warnings = append(r.Warnings, "the first level has no signal: the class' network is not heard in the first step")
 	r.walk("ipndm", n, false, func(p solvers.Problem, size int) (ode.Stepper, error) {
 		st := &ipndm{model: p.Model, levels: levels, timesteps: r.Timesteps, use: make([]float64, size)}

@@ -40,6 +40,7 @@ type Run struct {
 	arguments fields
 	network   *network
 	limit     func(x []float64)
+	deaf      bool // the first evaluation is not made
 	problem   solvers.Problem
 }
 
@@ -68,8 +69,11 @@ func (c *Config) Run(p solvers.Problem, steps int, arguments map[string]string) 
 	if err := spec.build(r); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Class, err)
 	}
-	for _, n := range r.Timesteps {
+	for i, n := range r.Timesteps {
 		t, _ := r.network.time(n)
+		if err := r.network.check(n, t); err != nil && !(i == 0 && r.deaf) {
+			return nil, fmt.Errorf("%s: %w", c.Class, err)
+		}
 		r.Times = append(r.Times, t)
 	}
 	r.Problem.Dim, r.Problem.Noise = p.Dim, p.Noise
