@@ -19,13 +19,17 @@ import (
 // from s to t. The posterior's own variance, v = bσ_s²/σ_t², is the "fixed small" one and the zero value; Large
 // takes v = b, the other bound of [ho2020ddpm, section 3.2]. With v = bσ_s²/σ_t² the method is DDIM with eta 1.
 //
+// LearnedRange lets a scoremodel.VarianceModel choose between the two for each element, by the logarithm
+// [nichol2021, section 3.1]. Start returns an error if the model is not one.
+//
 // Grids need not have the training's steps. No noise is added where σ_s = 0.
 //
 // References:
 //
-//	[ho2020ddpm]
+//	[ho2020ddpm], [nichol2021]
 type DDPM struct {
-	Large bool
+	Large        bool
+	LearnedRange bool `param:"learnedrange" about:"let the model, which must predict it, choose the variance between small and large"`
 }
 
 // Info implements Solver.
@@ -34,6 +38,9 @@ func (s DDPM) Info() Info {
 		WeakOrder: 1, StrongOrder: 1, NFE: 1, Stochastic: true, Kind: scoremodel.Data, Ref: "ho2020ddpm"}
 	if s.Large {
 		i.Name, i.About = "ddpmlarge", "DDPM ancestral sampling with the forward process' variance (fixed large)"
+	}
+	if s.LearnedRange {
+		i.About, i.Variance = "DDPM ancestral sampling with the model's variance (learned range)", true
 	}
 	return i
 }
@@ -44,20 +51,34 @@ func (s DDPM) Start(p Problem, n int) (ode.Stepper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ddpm{schedule: p.Schedule, large: s.Large, noise: noise, data: make([]float64, n),
-		model: scoremodel.As(p.Model, scoremodel.Data, p.Schedule)}, nil
+	st := &ddpm{schedule: p.Schedule, large: s.Large, noise: noise, data: make([]float64, n),
+		model: scoremodel.As(p.Model, scoremodel.Data, p.Schedule)}
+	if !s.LearnedRange {
+		return st, nil
+	}
+	if s.Large {
+		return nil, fmt.Errorf("%w: the variance cannot be both large and learned", ErrParameter)
+	}
+	var ok bool
+	if st.learned, ok = p.Model.(scoremodel.VarianceModel); !ok {
+		return nil, fmt.Errorf("%w: the learned variance needs a model that predicts one", ErrProblem)
+	}
+	st.fraction = make([]float64, n)
+	return st, nil
 }
 
 type ddpm struct {
 	schedule sde.Schedule
 	model    scoremodel.Model
 	large    bool
+	learned  scoremodel.VarianceModel // nil unless its variance is used
 	noise    *unitNoise
 	data     []float64
+	fraction []float64 // of the logarithm of the variance, from small to large
 }
 
 func (s *ddpm) Step(dst, src []float64, at ode.Span) error {
-	if err := s.model.Predict(s.data, src, at.From); err != nil {
+	if err := s.predict(src, at.From); err != nil {
 		return err
 	}
 	z, err := s.noise.draw(at)
@@ -75,9 +96,37 @@ func (s *ddpm) Step(dst, src []float64, at ode.Span) error {
 	if s.large && u.Sigma > 0 {
 		v = b
 	}
+	if s.learned != nil {
+		// v = b·(σ_s/σ_t)^(2(1-f)).
+		fall := math.Log(u.Sigma / t.Sigma)
+		for i, f := range s.fraction {
+			s.fraction[i] = (1 - f) * fall
+		}
+		vec.Exp(s.fraction, s.fraction)
+		for i, c := range s.fraction {
+			z[i] *= c
+		}
+		v = b
+	}
 	vec.Lin(dst,
 		vec.Term{C: ratio * (u.Sigma / t.Sigma) * (u.Sigma / t.Sigma), X: src},
 		vec.Term{C: u.Alpha * b / (t.Sigma * t.Sigma), X: s.data},
 		vec.Term{C: math.Sqrt(v), X: z})
+	return nil
+}
+
+// predict evaluates the model at the beginning of a step.
+func (s *ddpm) predict(src []float64, t float64) error {
+	if s.learned == nil {
+		return s.model.Predict(s.data, src, t)
+	}
+	a, b := scoremodel.Coefficients(s.learned.Kind(), scoremodel.Data, s.schedule.At(t))
+	if a-a != 0 || b-b != 0 {
+		return fmt.Errorf("solvers: no data prediction follows from a %v prediction at t=%v", s.learned.Kind(), t)
+	}
+	if err := s.learned.PredictVariance(s.data, s.fraction, src, t); err != nil {
+		return err
+	}
+	vec.Lin(s.data, vec.Term{C: a, X: src}, vec.Term{C: b, X: s.data})
 	return nil
 }

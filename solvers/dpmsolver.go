@@ -73,7 +73,7 @@ func (s DPMSolver) Start(p Problem, n int) (ode.Stepper, error) {
 	if order == 3 && !(r2 > r1 && r2 <= 1) {
 		return nil, fmt.Errorf("%w: r2 is %v, want more than r1, which is %v, and at most 1", ErrParameter, r2, r1)
 	}
-	return s.Tableau().start(p, s.Info().Kind, n), nil
+	return s.Tableau().start(p, s.Info().Kind, 0, n)
 }
 
 // Tableau returns the method as an exponential Runge–Kutta method. It means nothing where Start refuses the parameters.

@@ -87,19 +87,25 @@ func (s DPMSolver3M) Start(p Problem, n int) (ode.Stepper, error) {
 // halvedRule takes from the exact rule half of the second derivative's term. That is D h²φ_3 with D the
 // divided difference Σ m_j / Π_(k≠j)(λ_j - λ_k), half of the second derivative.
 func halvedRule(exact rule) rule {
+	return withSecondDifference(exact, func(e exponential) float64 { return -e.phi(3) })
+}
+
+// withSecondDifference adds to a rule for three predictions their second divided difference in units of the
+// step, with the given weight.
+func withSecondDifference(r rule, weight func(e exponential) float64) rule {
 	return func(w, nodes []float64, s segment) {
-		exact(w, nodes, s)
+		r(w, nodes, s)
 		if len(nodes) < 3 {
 			return
 		}
 		for j, at := range nodes {
-			d := s.h * s.h * s.phi(3)
+			d := s.h * s.h * weight(s.exponential)
 			for k, node := range nodes {
 				if k != j {
 					d /= at - node
 				}
 			}
-			w[j] -= d
+			w[j] += d
 		}
 	}
 }

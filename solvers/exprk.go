@@ -22,7 +22,8 @@ type Phi struct {
 //
 // In the scaled equation u' = Lu + m, with z = Lh, stage i lies at the fraction c of the step and is
 // u_i = e^(cz)·u + h·Σ A[i][j]·m_j; the result is the stage after the last, at c = 1, and is not evaluated.
-// Here L is 1 in noise prediction, -1 in data prediction, and h the step in λ, so z is h or -h.
+// Here L is 1 in noise prediction, -1 in data prediction, and h the step in λ, so z is h or -h; with
+// stochasticity τ it is -(1+τ²)h in data prediction, see exponential.
 type ExpTableau struct {
 	Name  string
 	About string
@@ -57,7 +58,7 @@ func (s ExpRK) Start(p Problem, n int) (ode.Stepper, error) {
 	if err := s.Tableau.check(); err != nil {
 		return nil, err
 	}
-	return s.Tableau.start(p, s.Info().Kind, n), nil
+	return s.Tableau.start(p, s.Info().Kind, 0, n)
 }
 
 // check finds what keeps a user's tableau from being a method at all.
@@ -89,11 +90,12 @@ func (tab ExpTableau) info(kind scoremodel.Kind) Info {
 	return Info{Name: tab.Name, About: tab.About, Order: tab.Order, NFE: len(tab.Nodes), Kind: kind, Ref: tab.Ref}
 }
 
-// start binds the method to p in the given prediction, for states of n elements.
-func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, n int) ode.Stepper {
+// start binds the method to p in the given prediction and with the given stochasticity, for states of n elements. With
+// noise the nodes must not decrease: the path is drawn from stage to stage.
+func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int) (ode.Stepper, error) {
 	stages := len(tab.Nodes)
-	s := &expRK{nodes: tab.Nodes, schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind,
-		m: make([][]float64, stages), x: make([]float64, n), terms: make([]vec.Term, 0, stages+1)}
+	s := &expRK{nodes: tab.Nodes, schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
+		m: make([][]float64, stages), x: make([]float64, n), terms: make([]vec.Term, 0, stages+2)}
 	for i := range s.m {
 		s.m[i] = make([]float64, n)
 	}
@@ -106,7 +108,12 @@ func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, n int) ode.Stepper 
 		}
 	}
 	s.values = make([]float64, len(s.functions))
-	return s
+	if tau == 0 {
+		return s, nil
+	}
+	var err error
+	s.noise, err = newNestedNoise(p, n)
+	return s, err
 }
 
 type expRK struct {
@@ -114,9 +121,11 @@ type expRK struct {
 	schedule sde.Schedule
 	model    scoremodel.Model
 	kind     scoremodel.Kind
-	a        [][]float64 // the coefficients of the step
-	m        [][]float64 // the predictions at the stages; the first survives a rejected proposal
-	x        []float64   // the state at a stage
+	tau      float64
+	noise    *nestedNoise // nil if tau is 0
+	a        [][]float64  // the coefficients of the step
+	m        [][]float64  // the predictions at the stages; the first survives a rejected proposal
+	x        []float64    // the state at a stage
 	terms    []vec.Term
 
 	// The coefficients repeat few functions, each of which is evaluated once a step.
@@ -163,33 +172,57 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 		}
 	}
 	from, to := s.schedule.At(at.From), s.schedule.At(at.To)
-	step := newExponential(s.kind, 0, from, to)
+	step := newExponential(s.kind, s.tau, from, to)
 	s.weigh(step.z)
+	length := step.length() // h, or (1+τ²)h in data prediction
+	if s.noise != nil {
+		clear(s.noise.sum)
+	}
 	part, p, node := step, from, 0.
 	for i := 1; i < len(s.m); i++ {
 		if c := s.nodes[i]; c != node {
-			node, p = c, to
+			next := to
 			if c != 1 {
-				p = inside(s.schedule, from.Lambda()+c*step.h, from, to)
+				next = inside(s.schedule, from.Lambda()+c*step.h, from, to)
 			}
-			part = newExponential(s.kind, 0, from, p)
+			if err := s.grow(p, next); err != nil {
+				return err
+			}
+			node, p = c, next
+			part = newExponential(s.kind, s.tau, from, p)
 		}
-		s.advance(s.x, src, part, step.h, s.a[i])
+		s.advance(s.x, src, part, length, s.a[i])
 		if err := s.model.Predict(s.m[i], s.x, p.T); err != nil {
 			return err
 		}
 	}
-	s.advance(dst, src, step, step.h, s.a[len(s.m)])
+	if node < 1 {
+		if err := s.grow(p, to); err != nil {
+			return err
+		}
+	}
+	s.advance(dst, src, step, length, s.a[len(s.m)])
 	return nil
 }
 
-// advance writes to dst the state at the end of part, which begins at src, in a step of length h.
-func (s *expRK) advance(dst, src []float64, part exponential, h float64, a []float64) {
+// grow extends the noise from one stage to the next.
+func (s *expRK) grow(from, to sde.Point) error {
+	if s.noise == nil {
+		return nil
+	}
+	return s.noise.grow(newExponential(s.kind, s.tau, from, to), from, to)
+}
+
+// advance writes to dst the state at the end of part, which begins at src, in a step of the given length.
+func (s *expRK) advance(dst, src []float64, part exponential, length float64, a []float64) {
 	terms := append(s.terms[:0], vec.Term{C: part.carry, X: src})
 	for j, c := range a {
 		if c != 0 {
-			terms = append(terms, vec.Term{C: part.gain * h * c, X: s.m[j]})
+			terms = append(terms, vec.Term{C: part.gain * length * c, X: s.m[j]})
 		}
+	}
+	if s.noise != nil {
+		terms = append(terms, vec.Term{C: 1, X: s.noise.sum})
 	}
 	vec.Lin(dst, terms...)
 }

@@ -31,6 +31,7 @@ type multistep struct {
 	pece       bool
 	lowerFinal bool                    // reduce the order to the number of steps that are left
 	tau        func(t float64) float64 // of the step that begins at t; nil is 0
+	linear     linearPart
 	start      starter
 
 	schedule sde.Schedule
@@ -64,6 +65,9 @@ type segment struct {
 	tau      float64
 }
 
+// linearPart returns what of a step is exact. nil is newExponential.
+type linearPart func(kind scoremodel.Kind, tau float64, from, to sde.Point) exponential
+
 // bind returns s, ready to run on p.
 func (s *multistep) bind(p Problem, n int) (*multistep, error) {
 	s.schedule, s.model = p.Schedule, scoremodel.As(p.Model, s.kind, p.Schedule)
@@ -77,6 +81,9 @@ func (s *multistep) bind(p Problem, n int) (*multistep, error) {
 		s.base = make([]float64, n)
 	}
 	s.start.bind(n)
+	if s.linear == nil {
+		s.linear = newExponential
+	}
 	if s.tau == nil {
 		return s, nil
 	}
@@ -103,7 +110,7 @@ func (s *multistep) Step(dst, src []float64, at ode.Span) error {
 		}
 	}
 	step := segment{from: from, to: s.schedule.At(at.To), tau: tau}
-	step.exponential = newExponential(s.kind, tau, step.from, step.to)
+	step.exponential = s.linear(s.kind, tau, step.from, step.to)
 	if s.past.known <= s.start.steps && step.to.Sigma > 0 {
 		s.latest = segment{}
 		return s.begin(dst, src, step, at)

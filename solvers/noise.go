@@ -36,3 +36,28 @@ func standard(path sde.Brownian, z []float64, from, to float64) error {
 	vec.Lin(z, vec.Term{C: 1 / math.Sqrt(math.Abs(to-from)), X: z})
 	return nil
 }
+
+// nestedNoise is the noise of a step that is taken in parts, so that a stage inside the step sees
+// the beginning of the path that its end sees.
+type nestedNoise struct {
+	*unitNoise
+	sum []float64 // of the step so far
+}
+
+func newNestedNoise(p Problem, n int) (*nestedNoise, error) {
+	unit, err := newUnitNoise(p, n)
+	if err != nil {
+		return nil, err
+	}
+	return &nestedNoise{unit, make([]float64, n)}, nil
+}
+
+// grow carries the sum over the part from one point to the next, and adds what the path does there.
+func (s *nestedNoise) grow(part exponential, from, to sde.Point) error {
+	z, err := s.draw(ode.Span{From: from.T, To: to.T})
+	if err != nil {
+		return err
+	}
+	vec.Lin(s.sum, vec.Term{C: part.carry, X: s.sum}, vec.Term{C: part.noise, X: z})
+	return nil
+}

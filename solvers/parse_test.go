@@ -110,7 +110,7 @@ func TestByNameErrors(t *testing.T) {
 		{"ddim:eta=NaN", solvers.ErrParameter, `eta is "NaN", want a number`},
 		{"ddim:eta=-Inf", solvers.ErrParameter, `eta is "-Inf", want a number`},
 		{"ddim:eta=1e999", solvers.ErrParameter, `eta is "1e999", want a number`},
-		{"ddpm:eta=1", solvers.ErrParameter, `it has no parameters, "eta=1" is given`},
+		{"eulermaruyama:eta=1", solvers.ErrParameter, `it has no parameters, "eta=1" is given`},
 		{"rk4:in=kappa", solvers.ErrParameter, `it has no parameters`},
 		{"dpm++2m:variant=heum", solvers.ErrUnknown, `unknown value of variant "heum", did you mean "heun"?`},
 		{"dpm++2m:variant=", solvers.ErrUnknown, `unknown value of variant "", want one of midpoint, heun`},

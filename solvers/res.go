@@ -62,7 +62,7 @@ func (s RES) Start(p Problem, n int) (ode.Stepper, error) {
 		if s.C3 != 0 || s.Cubed {
 			return nil, fmt.Errorf("%w: c3 and cubed belong to order 3", ErrParameter)
 		}
-		return s.Tableau().start(p, s.Info().Kind, n), nil
+		return s.Tableau().start(p, s.Info().Kind, 0, n)
 	}
 	if err := fraction("c3", c3); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (s RES) Start(p Problem, n int) (ode.Stepper, error) {
 	if tab := s.Tableau(); c2 == c3 || math.Abs(c2-2./3) < 1e-6 {
 		return nil, fmt.Errorf("%w: c2 is %v and c3 is %v, want c2 neither c3 nor 2/3, where %s has no weights", ErrParameter, c2, c3, tab.Name)
 	}
-	return s.Tableau().start(p, s.Info().Kind, n), nil
+	return s.Tableau().start(p, s.Info().Kind, 0, n)
 }
 
 // Tableau returns the method as an exponential Runge–Kutta method. It means nothing where Start refuses the parameters.

@@ -143,6 +143,9 @@ func (r *run) sample(ctx context.Context, x []float64) (Result, error) {
 			}
 		}
 	}
+	if _, ok := p.Model.(scoremodel.VarianceModel); ok && !r.solver.Info().Variance {
+		result.Warnings = append(result.Warnings, ErrVarianceUnused)
+	}
 	result.Elapsed = time.Since(start)
 	return result, err
 }
@@ -276,6 +279,9 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	model := &guard{Model: r.problem.Model, dim: dim}
 	p := r.problem
 	p.Model, p.Row = model, r.problem.Row+first
+	if v, ok := r.problem.Model.(scoremodel.VarianceModel); ok {
+		p.Model = &varianceGuard{model, v}
+	}
 	st, err := begin(r.solver, p, n, r.settings.Grid)
 	if err != nil {
 		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
@@ -353,19 +359,21 @@ type guard struct {
 
 func (g *guard) Predict(dst, x []float64, t float64) error {
 	g.calls++
-	if err := g.Model.Predict(dst, x, t); err != nil {
+	return g.check(g.Model.Predict(dst, x, t), dst, t)
+}
+
+// check adds the place to the error of an evaluation, and finds what is not finite in the prediction.
+func (g *guard) check(err error, prediction []float64, t float64) error {
+	if err != nil {
 		return &predictionError{t, -1, err}
 	}
-	return g.finite(dst, t)
+	return g.finite(prediction, t)
 }
 
 // PredictBoth implements scoremodel.Guided.
 func (g *guard) PredictBoth(dst, plain, x []float64, t float64) error {
 	g.calls++
-	if err := scoremodel.Both(g.Model, dst, plain, x, t); err != nil {
-		return &predictionError{t, -1, err}
-	}
-	if err := g.finite(dst, t); err != nil {
+	if err := g.check(scoremodel.Both(g.Model, dst, plain, x, t), dst, t); err != nil {
 		return err
 	}
 	return g.finite(plain, t)
@@ -376,6 +384,21 @@ func (g *guard) finite(m []float64, t float64) error {
 		return &predictionError{t, i / g.dim, fmt.Errorf("%w: the model predicts %v", ode.ErrNonFinite, m[i])}
 	}
 	return nil
+}
+
+// varianceGuard is the guard of a model that predicts a variance too.
+type varianceGuard struct {
+	*guard
+	model scoremodel.VarianceModel
+}
+
+func (g *varianceGuard) PredictVariance(dst, fraction, x []float64, t float64) error {
+	g.calls++
+	err := g.check(g.model.PredictVariance(dst, fraction, x, t), dst, t)
+	if err != nil {
+		return err
+	}
+	return g.finite(fraction, t)
 }
 
 // predictionError is how the place of a bad evaluation travels through a stepper.

@@ -80,8 +80,8 @@ func (s SASolver) Start(p Problem, n int) (ode.Stepper, error) {
 	if s.Mode != "" && s.Mode != "pec" && s.Mode != "pece" {
 		return nil, fmt.Errorf("%w: mode is %q, want pec or pece", ErrParameter, s.Mode)
 	}
-	if !(s.Tau >= 0) || math.IsInf(s.Tau, 1) {
-		return nil, fmt.Errorf("%w: tau is %v, want 0 or more", ErrParameter, s.Tau)
+	if err := checkTau(s.Tau); err != nil {
+		return nil, err
 	}
 	since := s.Since
 	if since == 0 {

@@ -23,13 +23,14 @@ type Problem struct {
 
 // Errors of Start, Sample, Trace and ByName, to be tested with errors.Is.
 var (
-	ErrProblem    = errors.New("bad problem")
-	ErrParameter  = errors.New("bad parameter")
-	ErrNeedsNoise = errors.New("the solver is stochastic and the problem has no noise")
-	ErrNoEstimate = errors.New("the solver does not estimate its error, so its steps cannot be adapted")
-	ErrUnknown    = errors.New("unknown name")
-	ErrNotLinear  = errors.New("the solver is not linear in the state, the model's outputs and the noise")
-	ErrNotSame    = errors.New("the solvers do not evaluate the model at the same times")
+	ErrProblem        = errors.New("bad problem")
+	ErrParameter      = errors.New("bad parameter")
+	ErrNeedsNoise     = errors.New("the solver is stochastic and the problem has no noise")
+	ErrNoEstimate     = errors.New("the solver does not estimate its error, so its steps cannot be adapted")
+	ErrUnknown        = errors.New("unknown name")
+	ErrNotLinear      = errors.New("the solver is not linear in the state, the model's outputs and the noise")
+	ErrVarianceUnused = errors.New("the model predicts a variance, which the solver does not use")
+	ErrNotSame        = errors.New("the solvers do not evaluate the model at the same times")
 )
 
 // path returns the Brownian path of a state of n elements.
@@ -89,6 +90,8 @@ type Info struct {
 	StartSteps  int             // the first steps, of which there are this many; 0 means one
 	Memory      int             // earlier predictions that a step uses
 	Stochastic  bool            // needs Problem.Noise
+	Outside     bool            // evaluates the model at times outside of the step too, as its paper does
+	Variance    bool            // uses what a scoremodel.VarianceModel predicts
 	Adaptive    bool            // its Stepper is an ode.Estimator
 	Approximate bool            // samples do not tend to the model's law with more steps, and no order is claimed
 	Kind        scoremodel.Kind // the prediction it works in

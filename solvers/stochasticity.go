@@ -1,6 +1,9 @@
 package solvers
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // The stochasticity of the catalogue is tau (package documentation). These are the
 // parameters of other texts for the same thing.
@@ -12,7 +15,12 @@ import "math"
 // TauOfEta returns the tau whose step from λ to λ+h adds as much noise as DDIM with the given
 // eta: σ²(1-e^(-2τ²h)) = η²σ²(1-e^(-2h)). It depends on h; for small h, and at eta 0 and 1, tau is eta.
 func TauOfEta(eta, h float64) float64 {
-	return math.Sqrt(-math.Log1p(eta*eta*math.Expm1(-2*h)) / (2 * h))
+	e2 := eta * eta
+	rest := math.Log1p(e2 * math.Expm1(-2*h))
+	if rest < -0.5 { // 1 - η² + η²e^(-2h) is small, and what is left of 1 must not be rounded
+		rest = math.Log((1-eta)*(1+eta) + e2*math.Exp(-2*h))
+	}
+	return math.Sqrt(-rest / (2 * h))
 }
 
 // EtaOfTau is the inverse of TauOfEta.
@@ -33,4 +41,33 @@ func TauOfGDDIM(lambda float64) float64 { return lambda }
 func ChurnOfTau(tau, kappa, to float64) float64 {
 	r := to / kappa
 	return math.Sqrt(1+tau*tau*(1-r*r)) - 1
+}
+
+// checkTau returns an error unless tau is a stochasticity.
+func checkTau(tau float64) error {
+	if !(tau >= 0) || math.IsInf(tau, 1) {
+		return fmt.Errorf("%w: tau is %v, want 0 or more, and finite", ErrParameter, tau)
+	}
+	return nil
+}
+
+// checkEta returns an error unless eta is a share of ancestral noise.
+func checkEta(eta float64) error {
+	if !(eta >= 0 && eta <= 1) {
+		return fmt.Errorf("%w: eta is %v, want 0 to 1", ErrParameter, eta)
+	}
+	return nil
+}
+
+// withNoise returns what i, of a method for the probability flow, becomes with stochasticity tau: its
+// order is then one of the law, of at most weak. Paths are known for tau 1 alone, the reverse SDE of Anderson.
+func (i Info) withNoise(tau, weak float64) Info {
+	if tau == 0 {
+		return i
+	}
+	i.Order, i.WeakOrder, i.Stochastic, i.Adaptive = 0, min(float64(i.Order), weak), true, false
+	if tau == 1 {
+		i.StrongOrder = 1
+	}
+	return i
 }
