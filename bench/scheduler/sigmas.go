@@ -7,7 +7,6 @@ import (
 	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
-	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
 
@@ -153,7 +152,7 @@ func buildEulerAncestral(r *Run) error {
 		return err
 	}
 	r.Sigmas, r.Timesteps = append(sigmas, 0), timesteps
-	r.Solver = solvers.DDIM{Eta: 1}
+	r.Solver = solvers.Ancestral{Inner: solvers.RungeKutta{Tableau: ode.Euler, In: solvers.Kappa}, Eta: 1}
 	return r.climb(ve, r.Sigmas, timesteps, t)
 }
 
@@ -189,7 +188,7 @@ func buildKDPM2(r *Run) error {
 		r.Timesteps = append(r.Timesteps, t.timestep(middle), timesteps[i+1])
 	}
 	r.Sigmas = append(twice(append(sigmas, 0)), 0)
-	r.Solver = solvers.DPMSolver{Order: 2}
+	r.Solver = solvers.KDPM2{}
 	return r.climb(ve, append(sigmas, 0), timesteps, t)
 }
 
@@ -200,58 +199,33 @@ func buildKDPM2Ancestral(r *Run) error {
 	}
 	r.Timesteps = timesteps[:1:1]
 	for i := range timesteps[1:] {
-		down, _ := split(sigmas[i], sigmas[i+1])
-		r.Timesteps = append(r.Timesteps, t.timestep(math.Sqrt(sigmas[i]*down)), timesteps[i+1])
+		// Without noise a step goes to κ'²/κ; the geometric mean of κ and that is κ', whose timestep the class finds by log κ.
+		r.Timesteps = append(r.Timesteps, t.timestep(sigmas[i+1]), timesteps[i+1])
 	}
 	r.Sigmas = append(twice(append(sigmas, 0)), 0)
-	r.Solver = ancestral{solvers.DPMSolver{Order: 2}}
+	r.Solver = staged{solvers.Ancestral{Inner: solvers.KDPM2{}, Eta: 1}}
 	return r.climb(ve, append(sigmas, 0), timesteps, t)
 }
 
-// split returns the level to which an ancestral step from one κ to another goes without noise, and the noise that leads
-// from there to the other.
-func split(from, to float64) (down, up float64) {
-	up = math.Sqrt(to * to * (from*from - to*to) / (from * from))
-	return to * to / from, up // √(to² - up²) = to²/from
-}
-
-// ancestral is a solver whose steps go further down, and up again by noise.
-type ancestral struct{ solvers.Solver }
-
-// Info implements solvers.Solver.
-func (a ancestral) Info() solvers.Info {
-	i := a.Solver.Info()
-	i.Name += "ancestral"
-	i.Order, i.WeakOrder, i.Stochastic = 0, 1, true
-	return i
-}
+// staged is a solver of two evaluations a step. The second is moved off the level on which it may lie: the class finds the
+// timesteps of its stages by log κ, which is not how it found those of the levels.
+type staged struct{ solvers.Solver }
 
 // Start implements solvers.Solver.
-func (a ancestral) Start(p solvers.Problem, size int) (ode.Stepper, error) {
-	st, err := a.Solver.Start(p, size)
-	if err != nil {
-		return nil, err
-	}
-	z, err := newNormals(p, size)
-	return &ancestralStepper{st, p.Schedule, z}, err
+func (s staged) Start(p solvers.Problem, size int) (ode.Stepper, error) {
+	p.Model = &stagedModel{Model: p.Model}
+	return s.Solver.Start(p, size)
 }
 
-type ancestralStepper struct {
-	ode.Stepper
-	schedule sde.Schedule
-	normals  *normals
+type stagedModel struct {
+	scoremodel.Model
+	stage bool
 }
 
-func (s *ancestralStepper) Step(dst, src []float64, at ode.Span) error {
-	down, up := split(s.schedule.At(at.From).Kappa(), s.schedule.At(at.To).Kappa())
-	z, err := s.normals.draw(at)
-	if err != nil {
-		return err
+func (m *stagedModel) Predict(dst, x []float64, t float64) error {
+	if m.stage {
+		t *= 1 - 0x1p-50
 	}
-	at.To = s.schedule.Time(-math.Log(down))
-	if err := s.Stepper.Step(dst, src, at); err != nil {
-		return err
-	}
-	vec.Lin(dst, vec.Term{C: 1, X: dst}, vec.Term{C: up, X: z})
-	return nil
+	m.stage = !m.stage
+	return m.Model.Predict(dst, x, t)
 }
