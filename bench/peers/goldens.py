@@ -22,6 +22,7 @@ precision "float32" run the module as it is.
 
 import contextlib
 import gzip
+import inspect
 import json
 import math
 import os
@@ -329,18 +330,20 @@ CLASSES = {
     "EulerAncestral": lambda: sweep("EulerAncestralDiscreteScheduler", {}, predictions=("epsilon", "v_prediction"), variants=[
         {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "timestep_spacing": "trailing"}]),
     "Heun": lambda: sweep("HeunDiscreteScheduler", {"beta_start": 0.0001, "beta_end": 0.02}, variants=sigma_grids(ends=False) + [
-        {"clip_sample": True}, {"beta_schedule": "exp"}]),
+        {"clip_sample": True}, {"beta_schedule": "exp"}, {"use_karras_sigmas": True, "sigma_min": 0.1, "sigma_max": 50.0}]),
     "KDPM2": lambda: sweep("KDPM2DiscreteScheduler", {"beta_start": 0.0001, "beta_end": 0.02}, predictions=("epsilon", "v_prediction"),
         variants=sigma_grids(ends=False)),
     "KDPM2Ancestral": lambda: sweep("KDPM2AncestralDiscreteScheduler", {"beta_start": 0.0001, "beta_end": 0.02}, steps=(5, 10, 20),
         predictions=("epsilon", "v_prediction"), variants=sigma_grids(ends=False)),
-    "LMS": lambda: sweep("LMSDiscreteScheduler", {}, variants=sigma_grids(ends=False) + [{"ARGS": {"order": k}} for k in (1, 2, 3)]),
+    "LMS": lambda: sweep("LMSDiscreteScheduler", {}, variants=sigma_grids(ends=False) + [{"ARGS": {"order": k}} for k in (1, 2, 3)] + [
+        {g: True, "sigma_min": 0.1, "sigma_max": 50.0} for g in ("use_karras_sigmas", "use_exponential_sigmas")]),
     "DPMSolverMultistep": lambda: sweep("DPMSolverMultistepScheduler", {}, variants=dpm_variants() + sigma_grids(lu=True) + [
         {"euler_at_final": True, "final_sigmas_type": "sigma_min", "N": 20}, {"lower_order_final": False, "final_sigmas_type": "sigma_min"},
         {"lambda_min_clipped": -5.1, "beta_schedule": "squaredcos_cap_v2"}, {"thresholding": True, "sample_max_value": 3.0, "PROBLEM": "digits10"},
         {"use_lu_lambdas": True, "solver_order": 3, "final_sigmas_type": "sigma_min", "N": 20, "WHICH": "float32"},
         {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "timestep_spacing": "trailing"},
-        {"solver_type": "bh2"}, {"algorithm_type": "deis"},
+        {"solver_type": "bh2"}, {"algorithm_type": "deis"}, {"use_karras_sigmas": True, "sigma_min": 0.1, "sigma_max": 50.0},
+        {"timestep_spacing": "linspace", "skip_prk_steps": True, "_use_default_values": ["timestep_spacing"]},
         {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "prediction_type": "v_prediction"},
         {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "prediction_type": "sample"}]),
     "DPMSolverSinglestep": lambda: sweep("DPMSolverSinglestepScheduler", {}, spacings=(), variants=dpm_variants(single=True) + sigma_grids() + [
@@ -374,6 +377,61 @@ CLASSES = {
     "FlowMatchHeun": lambda: [run("FlowMatchHeunDiscreteScheduler", c, n, p) for n in (5, 10, 20, 50) for p in ("gaussian", "mixture2d")
                               for c in ({}, {"shift": 3.0})] + [run("FlowMatchHeunDiscreteScheduler", {}, 10, "digits10")],
 }
+
+
+# ---- what the classes read, and their tables ----
+
+NAMES = ("DDIMScheduler", "DDPMScheduler", "DDIMInverseScheduler", "PNDMScheduler", "IPNDMScheduler", "EulerDiscreteScheduler",
+         "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+         "LMSDiscreteScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler",
+         "DEISMultistepScheduler", "SASolverScheduler", *EDM, *FLOW)
+
+
+def signatures():
+    """The fields of each class and their defaults; null for negative infinity and for the empty list too."""
+    out = []
+    for name in NAMES:
+        parameters = inspect.signature(getattr(diffusers.schedulers, name).__init__).parameters
+        fields = {k: p.default for k, p in parameters.items() if k not in ("self", "kwargs")}
+        fields = {k: None if v == -math.inf or v == [] else v for k, v in fields.items()}
+        out.append({"class": name, "fields": fields})
+    return out
+
+
+def tables():
+    """Sums over the timesteps and sigmas of each class: their number, their sum and the sum weighted by the index."""
+    out = []
+    for name in NAMES:
+        cls = getattr(diffusers.schedulers, name)
+        spacings = SPACINGS if "timestep_spacing" in inspect.signature(cls.__init__).parameters else (None,)
+        grids = [None] + [g for g in ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas")
+                          if g in inspect.signature(cls.__init__).parameters]
+        for spacing in spacings:
+            for grid in grids if spacing in (None, "linspace") else [None]:
+                for n in (1, 2, 10, 15, 20, 25, 30, 50, 61, 999, 1000):
+                    config = {"_class_name": name}
+                    if spacing:
+                        config["timestep_spacing"] = spacing
+                    if grid:
+                        config[grid] = True
+                    row = {"config": config, "steps": n}
+                    try:
+                        with precision(cls, "float64", None):
+                            sched = cls.from_config(config)
+                            sched.set_timesteps(n)
+                        row["timesteps"] = sums(sched.timesteps)
+                        if hasattr(sched, "sigmas"):
+                            row["sigmas"] = sums(sched.sigmas)
+                        row["least"] = float(sched.timesteps.min())
+                    except Exception as e:
+                        row["error"] = type(e).__name__
+                    out.append(row)
+    return out
+
+
+def sums(x):
+    x = x.double().numpy()
+    return [float("%.12g" % v) for v in (len(x), x.sum(), (x * np.arange(len(x))).sum())]
 
 
 # ---- k-diffusion ----
@@ -449,13 +507,17 @@ def write(path, source, cases):
                 "precision": "float64: float32 of the scheduler's module redirected to float64; float32: as shipped"}
         f.write(json.dumps(head)[:-1] + ',\n"cases": [\n')
         f.write(",\n".join(json.dumps(c, separators=(",", ":"), allow_nan=False) for c in cases) + "\n]}\n")
-    errors = [c["error"] for c in cases if "error" in c] + ["not finite" for c in cases if "error" not in c and c["result"] is None]
+    errors = [c["error"] for c in cases if "error" in c] + ["not finite" for c in cases if c.get("result", 0) is None]
     print("%-60s %3d cases, %4d kB %s" % (os.path.relpath(path, ROOT), len(cases), os.path.getsize(path) // 1000, errors or ""))
 
 
 def main():
-    wanted = sys.argv[1:] or list(CLASSES) + ["kdiffusion"]
+    wanted = sys.argv[1:] or list(CLASSES) + ["signatures", "tables", "kdiffusion"]
     for name in wanted:
+        if name in ("signatures", "tables"):
+            make = signatures if name == "signatures" else tables
+            write("bench/scheduler/testdata/%s/diffusers.json" % name, "diffusers " + diffusers.__version__, make())
+            continue
         if name == "kdiffusion":
             write("solvers/testdata/kdiffusion.json", "k-diffusion 0.1.1.post1", k_cases())
         else:

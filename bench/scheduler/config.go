@@ -71,10 +71,10 @@ func read(t problem.Tree) (*Config, error) {
 		case mine:
 			c.given[key] = true
 			c.values[key] = value(t.Field(key), key, spec.fields[key])
-		case key == "sigma_min" || key == "sigma_max":
+		case (key == "sigma_min" || key == "sigma_max") && spec.fields["use_karras_sigmas"] != nil:
 			// Set aside, and yet found by the class when it makes its grid.
 			c.values[key] = value(t.Field(key), key, nil)
-			c.warn("%s is not a field of %s, but its grids of sigmas heed it", key, c.Class)
+			c.warn("%s is not a field of %s, but its karras, exponential and beta sigmas heed it", key, c.Class)
 		case known(key):
 			c.warn("%s is ignored: %s does not read it", key, c.Class)
 		default:
