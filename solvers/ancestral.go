@@ -22,9 +22,9 @@ import (
 // Flow splits in the time u = κ/(1+κ) of rectified flow instead, where α = 1-u and σ = u: the inner step goes down to
 // u_down = u'(1 + (u'/u - 1)η). For small steps its noise is that of stochasticity √η, that of the other η.
 //
-// Whatever the order of Inner, the weak order is 1: noise is added once, at the end of a step. Eta 0, as in the zero value, is
-// Inner itself; the catalogue has Eta 1. An Inner that evaluates the model at the end of its step does so at the
-// lower noise.
+// Noise added to a law that is right leaves it right, so the weak order is that of Inner, or 1 if that keeps earlier predictions, which
+// belong to a path without the noise. The paths are of order 1. Eta 0, as in the zero value, is Inner itself; the catalogue has
+// Eta 1. An Inner that evaluates the model at the end of its step does so at the lower noise.
 //
 // References:
 //
@@ -50,7 +50,25 @@ func (s Ancestral) Info() Info {
 	}
 	i.Name += "ancestral"
 	i.About = about
-	return i.withNoise(s.Eta, 1)
+	if s.Eta == 0 {
+		return i
+	}
+	i.Outside = !s.inside()
+	return i.withNoise(s.Eta, i.marginal())
+}
+
+// inside reports whether Inner is known to evaluate the model at times of the grid's step alone. The inner step is no more
+// than twice as long in λ: κ_down ≥ κ'²/κ.
+func (s Ancestral) inside() bool {
+	const half = 1. / 2
+	switch in := s.Inner.(type) {
+	case KDPM2:
+		return in.R <= half
+	case DPMSolver:
+		order, r1, _ := in.stages()
+		return order == 1 || order == 2 && r1 <= half
+	}
+	return s.Inner != nil && s.Inner.Info().NFE == 1
 }
 
 // Start implements Solver.

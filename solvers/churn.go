@@ -46,11 +46,7 @@ func (s Churn) Info() Info {
 	if s.SChurn == 0 {
 		return i
 	}
-	weak := 2.
-	if i.Memory > 0 {
-		weak = 1 // earlier predictions belong to the path without the noise
-	}
-	i = i.withNoise(s.SChurn, weak)
+	i = i.withNoise(s.SChurn, i.marginal())
 	i.Outside, i.StrongOrder = true, 0
 	if s.SNoise != 0 && s.SNoise != 1 {
 		i.WeakOrder, i.Approximate = 0, true

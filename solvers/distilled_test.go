@@ -113,6 +113,11 @@ func TestDistilledEquivalences(t *testing.T) {
 func TestDistilledDoNotConverge(t *testing.T) {
 	data := solvers.Normal{Mean: 0.7, Variance: 0.25}
 	for _, s := range append(solvers.Catalog(), variants...) {
+		switch s.(type) {
+		case solvers.LCM, solvers.TCD, solvers.Consistency, solvers.TrigFlow:
+		default:
+			continue
+		}
 		if !s.Info().Approximate {
 			continue
 		}

@@ -168,7 +168,7 @@ func TestParameters(t *testing.T) {
 		{solvers.ExpAdams{Order: 3}, []solvers.Parameter{{Name: "noise", Default: "false"}, {Name: "ramp", Default: "false"},
 			{Name: "nodes", Default: "lambda", Values: []string{"lambda", "kappa", "t"}}}},
 		{solvers.KarrasGrid{}, []solvers.Parameter{{Name: "clean", Default: "false"}, {Name: "rho", Default: "7"}}},
-		{solvers.DDPM{}, nil},
+		{solvers.EulerMaruyama{}, nil},
 		{solvers.TimeGrid{}, []solvers.Parameter{{Name: "clean", Default: "false"}}},
 		{math.Pi, nil},
 	} {

@@ -71,3 +71,12 @@ func (i Info) withNoise(tau, weak float64) Info {
 	}
 	return i
 }
+
+// marginal returns the weak order of steps of i between which noise is added by the forward process. That leaves a law that is right as it
+// is, and so the order is the steps' own; but earlier predictions belong to the path without the noise.
+func (i Info) marginal() float64 {
+	if i.Memory > 0 {
+		return 1
+	}
+	return float64(i.Order)
+}
