@@ -214,7 +214,8 @@ def run(name, config, steps, problem, args=None, which="float64", seed=1):
     try:
         with precision(cls, which, draw), torch.no_grad():
             sched = cls.from_config({"_class_name": name, **config})
-            sched.set_timesteps(steps)
+            step_args = dict(args or {})
+            sched.set_timesteps(steps, **({"mu": step_args.pop("mu")} if "mu" in step_args else {}))
             shape = (rows, 1, model.dim)  # rows, channels and one more, as thresholding wants it
             x = torch.tensor(start, dtype=dtype).reshape(shape) * float(sched.init_noise_sigma if name not in FLOW else 1)
             # The initial state is written as the scheduler gets it.
@@ -229,7 +230,7 @@ def run(name, config, steps, problem, args=None, which="float64", seed=1):
                     fed = x
                 flat = [v.double().numpy().reshape(rows, model.dim) for v in (x, fed)]
                 out = predict(name, sched, model, *flat, t)
-                x = sched.step(torch.tensor(out, dtype=dtype).reshape(shape), t, x, **(args or {})).prev_sample
+                x = sched.step(torch.tensor(out, dtype=dtype).reshape(shape), t, x, **step_args).prev_sample
         case["noise"] = [z.ravel().tolist() for z in noise]
         if not noise:
             del case["noise"]
@@ -373,7 +374,9 @@ CLASSES = {
                                for c in ({}, {"shift": 3.0})] +
         [run("FlowMatchEulerDiscreteScheduler", c, 10, "mixture2d") for c in (
             {"use_karras_sigmas": True}, {"use_exponential_sigmas": True}, {"use_beta_sigmas": True}, {"shift_terminal": 0.1},
-            {"stochastic_sampling": True}, {"num_train_timesteps": 500})] + [run("FlowMatchEulerDiscreteScheduler", {}, 10, "digits10")],
+            {"stochastic_sampling": True}, {"num_train_timesteps": 500})] + [run("FlowMatchEulerDiscreteScheduler", {}, 10, "digits10")] + [
+            run("FlowMatchEulerDiscreteScheduler", {"use_dynamic_shifting": True, "time_shift_type": k, "shift": 3.0}, n, "mixture2d", {"mu": 0.8})
+            for k in ("exponential", "linear") for n in (5, 10)],
     "FlowMatchHeun": lambda: [run("FlowMatchHeunDiscreteScheduler", c, n, p) for n in (5, 10, 20, 50) for p in ("gaussian", "mixture2d")
                               for c in ({}, {"shift": 3.0})] + [run("FlowMatchHeunDiscreteScheduler", {}, 10, "digits10")],
 }

@@ -104,7 +104,7 @@ var classes = map[string]class{
 		fields{"num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": false, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256,
 			"max_image_seq_len": 4096, "invert_sigmas": false, "shift_terminal": nil, "use_karras_sigmas": false, "use_exponential_sigmas": false,
 			"use_beta_sigmas": false, "time_shift_type": "exponential", "stochastic_sampling": false},
-		nil, nil, buildFlowMatchEuler},
+		nil, fields{"mu": 0.0}, buildFlowMatchEuler},
 	"FlowMatchHeunDiscreteScheduler": {fields{"num_train_timesteps": 1000, "shift": 1.0}, nil, nil, buildFlowMatchHeun},
 }
 

@@ -205,7 +205,7 @@ func (c *Config) judge(t problem.Tree) {
 		}
 	}
 	for _, key := range []string{"use_flow_sigmas", "use_dynamic_shifting", "invert_sigmas"} {
-		if c.flag(key) {
+		if c.flag(key) && !(key == "use_dynamic_shifting" && c.Class == "FlowMatchEulerDiscreteScheduler") {
 			refuse(key, "true is not available")
 		}
 	}

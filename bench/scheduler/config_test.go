@@ -79,8 +79,8 @@ func TestWarnings(t *testing.T) {
 		{"silent replacements", `{"_class_name": "DPMSolverMultistepScheduler", "solver_type": "bh2"}`, 10, []string{`solver_type is "bh2", which DPMSolverMultistepScheduler replaces by "midpoint"`}},
 		{"two silent replacements", `{"_class_name": "DEISMultistepScheduler", "solver_type": "midpoint", "algorithm_type": "dpmsolver++"}`, 10,
 			[]string{`replaces by "deis"`, `replaces by "logrho"`}},
-		{"unused betas", `{"_class_name": "LMSDiscreteScheduler", "beta_schedule": "squaredcos_cap_v2", "beta_start": 0.1}`, 10, []string{"beta_start is ignored"}},
-		{"a hidden field", `{"_class_name": "HeunDiscreteScheduler", "use_karras_sigmas": true, "sigma_min": 0.1}`, 10, []string{"sigma_min is not a field"}},
+		{"unused betas", `{"_class_name": "LMSDiscreteScheduler", "beta_schedule": "squaredcos_cap_v2", "beta_start": 0.1}`, 10, []string{"beta_start is ignored", "the betas are not the problem's: at timestep 500"}},
+		{"a hidden field", `{"_class_name": "HeunDiscreteScheduler", "use_karras_sigmas": true, "sigma_min": 0.1}`, 10, []string{"sigma_min is not a field", "the betas are not the problem's"}},
 		{"a threshold that clips", `{"_class_name": "DDIMScheduler", "thresholding": true, "clip_sample": true}`, 10,
 			[]string{"clip_sample is ignored", "thresholding clips to ±1 always", "clean data is clipped"}},
 		{"steps with gaps", `{"_class_name": "DDIMScheduler", "clip_sample": false, "timestep_spacing": "linspace"}`, 10, []string{"the steps do not join: each goes down by 100"}},
@@ -134,6 +134,8 @@ func TestRunRefuses(t *testing.T) {
 		{`{"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": true, "sigma_max": 400}`, 20, nil, scheduler.ErrBroken, "the first two timesteps are both"},
 		{`{"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}`, 20, nil, solvers.ErrParameter, "continuous"},
 		{`{"_class_name": "EDMEulerScheduler", "sigma_max": 200}`, 20, nil, solvers.ErrProblem, "times are from 0.001 to 1"},
+		{`{"_class_name": "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting": true}`, 20, nil, solvers.ErrParameter, "needs the argument mu"},
+		{`{"_class_name": "FlowMatchEulerDiscreteScheduler"}`, 20, map[string]string{"mu": "1"}, solvers.ErrParameter, "mu is for use_dynamic_shifting"},
 		{`{"_class_name": "FlowMatchEulerDiscreteScheduler"}`, 20, nil, solvers.ErrProblem, "times are from 0.001 to 1"},
 	} {
 		config, err := scheduler.Read("c.json", []byte(c.text))

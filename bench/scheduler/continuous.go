@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
@@ -78,6 +79,19 @@ func buildEDMDPMSolverMultistep(r *Run) error {
 	return r.multistep()
 }
 
+// dynamicSigmas returns the n levels of a class that shifts them by mu, which grows with the resolution.
+func (r *Run) dynamicSigmas(mu float64) ([]float64, error) {
+	if !(mu > 0) {
+		return nil, fmt.Errorf("%w: use_dynamic_shifting needs the argument mu, a positive number", solvers.ErrParameter)
+	}
+	total := float64(r.config.whole("num_train_timesteps"))
+	weight := math.Exp(mu)
+	if r.config.text("time_shift_type") == "linear" {
+		weight = mu
+	}
+	return mapped(ramp(total, 1, r.steps), func(n float64) float64 { return weight / (weight + (total/n - 1)) }), nil
+}
+
 // flowSigmas returns the n levels of a flow matching class before other grids take their place.
 //
 // Note: the class shifts the whole table and takes the range of its grid from that; then it shifts the grid. So the low
@@ -104,7 +118,7 @@ func (r *Run) flowMatch(sigmas []float64) error {
 		r.Warnings = append(r.Warnings, "the problem is not one of flow matching: its model is asked where the signal-to-noise ratio is the same")
 	}
 	r.Problem.Schedule = sde.Flow{TMin: min(sigmas[len(sigmas)-1], 0.5), TMax: 1}
-	r.Problem.Model = &straight{model: r.problem.Model, schedule: r.problem.Schedule}
+	r.Problem.Model = &straight{r.problem.Model, r.problem.Schedule, r.network.buffers}
 	r.Grid = append(slices.Clone(sigmas), 0)
 	schedule := r.problem.Schedule
 	r.network.time = func(timestep float64) (t, scale float64) { return timeOfFlow(schedule, timestep/total), 1 }
@@ -123,6 +137,7 @@ func timeOfFlow(s sde.Schedule, u float64) float64 {
 type straight struct {
 	model    scoremodel.Model
 	schedule sde.Schedule
+	buffers  *sync.Pool // of *[]float64
 }
 
 // Kind implements scoremodel.Model.
@@ -146,8 +161,10 @@ func (s *straight) Predict(dst, x []float64, u float64) error {
 func (s *straight) data(dst, x []float64, u float64) error {
 	t := timeOfFlow(s.schedule, u)
 	p := s.schedule.At(t)
-	state := make([]float64, len(x))
-	vec.Lin(state, vec.Term{C: (p.Alpha + p.Sigma), X: x})
+	buf := borrow(s.buffers, len(x))
+	defer s.buffers.Put(buf)
+	state := *buf
+	vec.Lin(state, vec.Term{C: p.Alpha + p.Sigma, X: x})
 	if err := s.model.Predict(dst, state, t); err != nil {
 		return err
 	}
@@ -160,20 +177,35 @@ func (s *straight) data(dst, x []float64, u float64) error {
 // the polynomial in u through four values before.
 func (s *straight) limit(dst, x []float64) error {
 	const step = 1e-4
-	sum, value := make([]float64, len(x)), make([]float64, len(x))
-	for k, c := range []float64{4, -6, 4, -1} {
-		if err := s.data(value, x, 1-float64(k+1)*step); err != nil {
+	buf := borrow(s.buffers, len(x))
+	defer s.buffers.Put(buf)
+	clear(dst)
+	for k, c := range [...]float64{4, -6, 4, -1} {
+		if err := s.data(*buf, x, 1-float64(k+1)*step); err != nil {
 			return err
 		}
-		vec.Lin(sum, vec.Term{C: 1, X: sum}, vec.Term{C: c, X: value})
+		vec.Lin(dst, vec.Term{C: 1, X: dst}, vec.Term{C: c, X: *buf})
 	}
-	copy(dst, sum)
 	return nil
 }
 
 func buildFlowMatchEuler(r *Run) error {
 	c := r.config
-	sigmas := r.flowSigmas(c.number("shift"))
+	var sigmas []float64
+	switch mu := r.argument("mu"); {
+	case c.flag("use_dynamic_shifting"):
+		var err error
+		if sigmas, err = r.dynamicSigmas(mu); err != nil {
+			return err
+		}
+		if c.given["shift"] && c.number("shift") != 1 {
+			r.Warnings = append(r.Warnings, "shift is ignored: use_dynamic_shifting is true")
+		}
+	case mu != 0:
+		return fmt.Errorf("%w: mu is for use_dynamic_shifting, which is false", solvers.ErrParameter)
+	default:
+		sigmas = r.flowSigmas(c.number("shift"))
+	}
 	if c.has("shift_terminal") {
 		if r.steps == 1 && sigmas[0] == 1 {
 			return fmt.Errorf("%w: shift_terminal divides zero by zero in a run of one step", ErrBroken)

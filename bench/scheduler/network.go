@@ -21,7 +21,7 @@ type network struct {
 	model   scoremodel.Model // of the configured prediction type
 	problem sde.Schedule
 	time    func(timestep float64) (t, scale float64) // the problem's time, and what the state is multiplied by
-	buffers *sync.Pool
+	buffers *sync.Pool // of *[]float64
 }
 
 // kindOf returns what the prediction type predicts.
@@ -47,9 +47,8 @@ func (n *network) Predict(dst, x []float64, timestep float64) error {
 	if scale == 1 {
 		return n.model.Predict(dst, x, t)
 	}
-	buf := n.buffers.Get().(*[]float64)
+	buf := borrow(n.buffers, len(x))
 	defer n.buffers.Put(buf)
-	*buf = slices.Grow((*buf)[:0], len(x))[:len(x)]
 	vec.Lin(*buf, vec.Term{C: scale, X: x})
 	return n.model.Predict(dst, *buf, t)
 }
@@ -97,9 +96,8 @@ func (v *view) Kind() scoremodel.Kind {
 // Predict implements scoremodel.Model.
 func (v *view) Predict(dst, x []float64, t float64) error {
 	at := v.schedule.At(t)
-	buf := v.buffers.Get().(*[]float64)
+	buf := borrow(v.buffers, len(x))
 	defer v.buffers.Put(buf)
-	*buf = slices.Grow((*buf)[:0], len(x))[:len(x)]
 	vec.Lin(*buf, vec.Term{C: 1 / math.Hypot(at.Alpha, at.Sigma), X: x})
 	if err := v.network.Predict(dst, *buf, v.timestep(t, at)); err != nil {
 		return err
@@ -109,6 +107,13 @@ func (v *view) Predict(dst, x []float64, t float64) error {
 		v.limit(dst)
 	}
 	return nil
+}
+
+// borrow returns a slice of n elements from a pool of *[]float64, for the caller to put back.
+func borrow(pool *sync.Pool, n int) *[]float64 {
+	buf := pool.Get().(*[]float64)
+	*buf = slices.Grow((*buf)[:0], n)[:n]
+	return buf
 }
 
 // limiter returns what the config does to clean data: dynamic thresholding of rows of dim elements, clipping, or nothing.

@@ -76,8 +76,32 @@ func (c *Config) Run(p solvers.Problem, steps int, arguments map[string]string) 
 		}
 		r.Times = append(r.Times, t)
 	}
+	if _, ok := spec.fields["beta_schedule"]; ok {
+		if err := r.compare(); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Class, err)
+		}
+	}
 	r.Problem.Dim, r.Problem.Noise = p.Dim, p.Noise
 	return r, nil
+}
+
+// compare warns if the table and the problem's schedule are not those of the same network: the class feeds the model states and
+// takes its predictions for those of other levels of noise.
+func (r *Run) compare() error {
+	t, err := newTable(r.config, smallestAlphaBar)
+	if err != nil {
+		return err
+	}
+	n := t.steps() / 2
+	time, _ := r.network.time(float64(n))
+	p := r.problem.Schedule.At(time)
+	switch lambda := -t.logSigmas[n]; {
+	case !(math.Abs(math.Hypot(p.Alpha, p.Sigma)-1) < 1e-6):
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the class feeds the model states of alpha² + sigma² = 1, the problem has alpha %.4g and sigma %.4g at time %.4g", p.Alpha, p.Sigma, time))
+	case !(math.Abs(lambda-p.Lambda()) < 0.1):
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the betas are not the problem's: at timestep %d sigma/alpha is %.4g, the problem's at time %.4g is %.4g", n, t.sigmas[n], time, p.Kappa()))
+	}
+	return nil
 }
 
 // parse reads arguments given as text.
