@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"math"
 	"os"
@@ -57,6 +59,8 @@ func TestWrongCalls(t *testing.T) {
 	outside := write("outside.csv", "1\n0.5\n0.0001\n")
 	square := write("square.csv", "1,0.5\n0.5,0.1\n")
 	narrow := write("narrow.csv", "1,2\n3,4\n")
+	unclassed := write("unclassed.json", `{"_class_name": "DDIMSheduler"}`)
+	ddim := write("ddim.json", `{"_class_name": "DDIMScheduler", "clip_sample": false}`)
 
 	for _, c := range []struct {
 		args []string
@@ -90,6 +94,17 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"compare", "--problems", bad}, "model.variance"},
 		{[]string{"sample", "--problem", bad}, "model.variance"},
 		{[]string{"sample", "--problem", filepath.Join(dir, "none.json")}, "none.json"},
+		{[]string{"sample", "--scheduler", filepath.Join(dir, "none.json")}, "--scheduler: "},
+		{[]string{"sample", "--scheduler", ""}, "--scheduler: "},
+		{[]string{"sample", "--scheduler", unclassed}, `unclassed.json: _class_name: unknown _class_name "DDIMSheduler", did you mean "DDIMScheduler"?`},
+		{[]string{"sample", "--scheduler", ddim, "--solver", "ddim"}, "--solver: the scheduler's config says it"},
+		{[]string{"sample", "--scheduler", ddim, "--grid", "time"}, "--grid: the scheduler's config says it"},
+		{[]string{"sample", "--scheduler", ddim, "--steps", "0"}, "--steps: 0, want at least 1"},
+		{[]string{"sample", "--scheduler", ddim, "--steps", "1001"}, "1001 steps, want 1 to 1000"},
+		{[]string{"sample", "--scheduler", ddim, "--scheduler-arg", "eta"}, `--scheduler-arg: "eta", want name=value`},
+		{[]string{"sample", "--scheduler", ddim, "--scheduler-arg", "eta=2"}, "eta is 2, want 0 to 1"},
+		{[]string{"sample", "--scheduler", ddim, "--scheduler-arg", "eta=1", "--scheduler-arg", "eta=0"}, "each name once"},
+		{[]string{"sample", "--scheduler-arg", "eta=1"}, "--scheduler-arg: it goes with --scheduler"},
 		{[]string{"sample", "--rows", "0"}, "--rows: 0, want at least 1"},
 		{[]string{"sample", "--workers", "-1"}, "--workers: -1, want at least 1"},
 		{[]string{"sample", "--x", filepath.Join(dir, "none.npy")}, "--x:"},
@@ -303,6 +318,61 @@ func TestSampleCommand(t *testing.T) {
 		if status, _, errs := call(t, "sample", "--problem", name, "--rows", "30", "--steps", "5", "--png", filepath.Join(dir, name+".png")); status != exitDone {
 			t.Errorf("a picture of %s = %d, %q", name, status, errs)
 		}
+	}
+}
+
+// tensor writes a .npy file of draws x rows x dim float64 numbers, all 0.5.
+func tensor(t *testing.T, path string, draws, rows, dim int) {
+	t.Helper()
+	header := fmt.Sprintf("{'descr': '<f8', 'fortran_order': False, 'shape': (%d, %d, %d), }", draws, rows, dim)
+	header += strings.Repeat(" ", 127-10-len(header)) + "\n"
+	data := append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), 0)
+	data = append(data, header...)
+	for range draws * rows * dim {
+		data = binary.LittleEndian.AppendUint64(data, math.Float64bits(0.5))
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSampleScheduler samples by a config: on a grid whose steps join, DDIM is the catalogue's on the same levels.
+func TestSampleScheduler(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	// The problem's schedule is that of the config, which ends at the table's first entry.
+	file := write("p.json", `{"schedule": {"kind": "ddpm"}, "model": {"kind": "gaussian", "mean": [0.5, -1], "variance": 0.3}}`)
+	config := write("c.json", `{"_class_name": "DDIMScheduler", "clip_sample": false, "set_alpha_to_one": false, "skip_prk_steps": true, "timestep_spacing": "trailing"}`)
+	x := write("x.csv", "1,0.5\n-0.5,0.1\n")
+	var got, want sampleDocument
+	document(t, &got, "sample", "--problem", file, "--scheduler", config, "--steps", "5", "--x", x, "--json")
+	grid := write("grid.csv", "1\n0.8\n0.6\n0.4\n0.2\n0.001\n")
+	document(t, &want, "sample", "--problem", file, "--solver", "ddim", "--grid", grid, "--x", x, "--json")
+	if diff := cmp.Diff(want.Samples, got.Samples, cmpopts.EquateApprox(0, 1e-12)); diff != "" {
+		t.Errorf("samples (-ddim +config):\n%s", diff)
+	}
+	want = sampleDocument{Solver: "DDIMScheduler", Grid: []float64{1, 0.8, 0.6, 0.4, 0.2}, NFE: 5, Rows: 2, Dim: 2,
+		Warnings: []string{"skip_prk_steps is ignored: DDIMScheduler does not read it"}}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(sampleDocument{}, "Samples", "Seconds", "steps")); diff != "" {
+		t.Errorf("document (-want +got):\n%s", diff)
+	}
+	// With noise, recorded in the order in which it is drawn.
+	noise := filepath.Join(dir, "z.npy")
+	tensor(t, noise, 4, 2, 2)
+	document(t, &got, "sample", "--problem", file, "--scheduler", config, "--scheduler-arg", "eta=1", "--steps", "5", "--x", x, "--json")
+	if status, _, errs := call(t, "sample", "--problem", file, "--scheduler", config, "--scheduler-arg", "eta=1", "--steps", "5", "--x", x, "--noise", noise); status != exitFailed ||
+		!strings.Contains(errs, "the recorded noise is used up") {
+		t.Errorf("four draws for five steps: %d, %q", status, errs)
+	}
+	if status, _, errs := call(t, "sample", "--problem", file, "--scheduler", config, "--steps", "5", "--x", x, "--noise", noise); status != exitUsage ||
+		!strings.Contains(errs, "--noise: DDIMScheduler draws no noise") {
+		t.Errorf("noise for a run without: %d, %q", status, errs)
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/report"
+	"github.com/diffsolve/diffsolve/bench/scheduler"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -24,11 +26,15 @@ type sampleDocument struct {
 	Seconds  float64     `json:"seconds"`
 	Samples  [][]float64 `json:"samples,omitempty"`
 	Warnings []string    `json:"warnings"`
+
+	steps int
 }
 
 // sampling is what the flags of sample say.
 type sampling struct {
 	problem, solver, grid        string
+	scheduler                    string
+	arguments                    []string
 	steps, rows, workers         int
 	seed                         uint64
 	initial, noise, out, picture string
@@ -50,6 +56,8 @@ func newSample(c *console) *cobra.Command {
 	flags.StringVar(&f.solver, "solver", "dpm++2m", "solver, with parameters after a colon")
 	flags.IntVar(&f.steps, "steps", 20, "number of steps")
 	flags.StringVar(&f.grid, "grid", "quadratic", "grid, or a file of times (.npy, .csv)")
+	flags.StringVar(&f.scheduler, "scheduler", "", "scheduler_config.json of diffusers, whose class takes the place of solver and grid")
+	flags.StringArrayVar(&f.arguments, "scheduler-arg", nil, "name=value that the class' step takes, such as eta=0.5")
 	flags.IntVar(&f.rows, "rows", 16, "number of samples")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the initial states and the noise")
 	flags.StringVar(&f.initial, "x", "", "file of initial states, rows x dim (.npy, .csv), instead of random ones")
@@ -62,18 +70,20 @@ func newSample(c *console) *cobra.Command {
 	return cmd
 }
 
+// sampler is what a run of sample does: a solver on a problem and a grid, of the catalogue or of a scheduler's config.
+type sampler struct {
+	name     string
+	solver   solvers.Solver
+	problem  solvers.Problem
+	grid     []float64
+	times    []float64 // of the problem, those of the grid or those at which a scheduler asks the model
+	prior    func(rows int) []float64
+	warnings []string
+}
+
 func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) error {
-	s, err := solvers.ByName(f.solver)
-	if err != nil {
-		return flagError("solver", err)
-	}
 	for flag, n := range map[string]int{"rows": f.rows, "workers": f.workers} {
 		if err := positive(flag, n); err != nil {
-			return err
-		}
-	}
-	if !isFile(f.grid) {
-		if err := positive("steps", f.steps); err != nil {
 			return err
 		}
 	}
@@ -81,7 +91,7 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 	if err != nil {
 		return flagError("problem", err)
 	}
-	grid, err := times(f.grid, p.Schedule, f.steps, given("steps"))
+	s, err := f.sampler(p, given)
 	if err != nil {
 		return err
 	}
@@ -90,38 +100,95 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 			return flagError("png", err)
 		}
 	}
-	x, err := f.start(p, given("rows"))
+	x, err := f.start(p, s, given("rows"))
 	if err != nil {
 		return err
 	}
 	rows := len(x) / p.Dim
-	q := p.Problem
-	q.Noise = sde.Fresh{Seed: f.seed}
+	s.problem.Noise = sde.Fresh{Seed: f.seed}
 	if f.noise != "" {
-		if q.Noise, err = f.replay(s, rows, p.Dim); err != nil {
+		if s.problem.Noise, err = f.replay(s, rows, p.Dim); err != nil {
 			return err
 		}
 	}
 	progress, finish := c.progress(f.quiet)
 	workers := min(f.workers, rows)
-	tick := ticker(progress, workers*(len(grid)-1))
-	res, runErr := solvers.Sample(cmd.Context(), s, q, x, &solvers.Settings{Grid: grid, Workers: workers,
-		Observe: func(solvers.Observation) error { tick(solvers.Name(s)); return nil }})
+	tick := ticker(progress, workers*(len(s.grid)-1))
+	res, runErr := solvers.Sample(cmd.Context(), s.solver, s.problem, x, &solvers.Settings{Grid: s.grid, Workers: workers,
+		Observe: func(solvers.Observation) error { tick(s.name); return nil }})
 	finish()
 	if runErr != nil {
 		return runErr
 	}
-	doc := sampleDocument{Solver: solvers.Name(s), Grid: grid, NFE: res.NFE, Rows: rows, Dim: p.Dim, Seconds: res.Elapsed.Seconds(), Warnings: []string{}}
+	doc := sampleDocument{Solver: s.name, Grid: s.times, NFE: res.NFE, Rows: rows, Dim: p.Dim, Seconds: res.Elapsed.Seconds(),
+		Warnings: append([]string{}, s.warnings...), steps: len(s.grid) - 1}
 	for _, w := range res.Warnings {
 		doc.Warnings = append(doc.Warnings, w.Error())
 	}
 	return f.deliver(c, p, doc, x)
 }
 
+func (f *sampling) sampler(p *problem.Problem, given func(string) bool) (sampler, error) {
+	if f.scheduler != "" || given("scheduler") {
+		return f.schedulerSampler(p, given)
+	}
+	if len(f.arguments) > 0 {
+		return sampler{}, usagef("--scheduler-arg: it goes with --scheduler")
+	}
+	solver, err := solvers.ByName(f.solver)
+	if err != nil {
+		return sampler{}, flagError("solver", err)
+	}
+	if !isFile(f.grid) {
+		if err := positive("steps", f.steps); err != nil {
+			return sampler{}, err
+		}
+	}
+	grid, err := times(f.grid, p.Schedule, f.steps, given("steps"))
+	return sampler{name: solvers.Name(solver), solver: solver, problem: p.Problem, grid: grid, times: grid,
+		prior: func(rows int) []float64 { return solvers.Prior(p.Schedule, f.seed, rows, p.Dim) }}, err
+}
+
+func (f *sampling) schedulerSampler(p *problem.Problem, given func(string) bool) (sampler, error) {
+	for _, flag := range []string{"solver", "grid"} {
+		if given(flag) {
+			return sampler{}, usagef("--%s: the scheduler's config says it, want --scheduler or --%s", flag, flag)
+		}
+	}
+	if err := positive("steps", f.steps); err != nil {
+		return sampler{}, err
+	}
+	arguments := map[string]string{}
+	for _, text := range f.arguments {
+		name, value, ok := strings.Cut(text, "=")
+		if _, twice := arguments[name]; !ok || twice {
+			return sampler{}, usagef("--scheduler-arg: %q, want name=value, each name once", text)
+		}
+		arguments[name] = value
+	}
+	config, err := scheduler.Load(f.scheduler)
+	if err != nil {
+		return sampler{}, flagError("scheduler", err)
+	}
+	r, err := config.Run(p.Problem, f.steps, arguments)
+	if err != nil {
+		return sampler{}, flagError("scheduler", err)
+	}
+	prior := func(rows int) []float64 {
+		x := make([]float64, rows*p.Dim)
+		sde.Fresh{Seed: f.seed}.Normals(x, 0, p.Dim)
+		for i := range x {
+			x[i] *= r.InitNoiseSigma
+		}
+		return x
+	}
+	return sampler{config.Class, r.Solver, r.Problem, r.Grid, r.Times, prior, r.Warnings}, nil
+}
+
 // start returns the initial states.
-func (f *sampling) start(p *problem.Problem, rowsGiven bool) ([]float64, error) {
+func (f *sampling) start(p *problem.Problem, s sampler, rowsGiven bool) ([]float64, error) {
 	if f.initial == "" {
-		return solvers.Prior(p.Schedule, f.seed, f.rows, p.Dim), nil
+		return s.prior(f.rows), nil
 	}
 	x, rows, cols, err := problem.ReadMatrix(f.initial)
 	if err != nil {
@@ -136,7 +203,7 @@ func (f *sampling) start(p *problem.Problem, rowsGiven bool) ([]float64, error) 
 	return x, nil
 }
 
-func (f *sampling) replay(s solvers.Solver, rows, dim int) (sde.Noise, error) {
+func (f *sampling) replay(s sampler, rows, dim int) (sde.Noise, error) {
 	draws, r, d, err := problem.ReadTensor3(f.noise)
 	if err != nil {
 		return nil, flagError("noise", err)
@@ -144,8 +211,8 @@ func (f *sampling) replay(s solvers.Solver, rows, dim int) (sde.Noise, error) {
 	if r != rows || d != dim {
 		return nil, usagef("--noise: %s: draws of %d x %d values, the run has %d rows of %d", f.noise, r, d, rows, dim)
 	}
-	if !s.Info().Stochastic {
-		return nil, usagef("--noise: %s draws no noise", solvers.Name(s))
+	if !s.solver.Info().Stochastic {
+		return nil, usagef("--noise: %s draws no noise", s.name)
 	}
 	return sde.Replay{Draws: draws}, nil
 }
@@ -171,7 +238,7 @@ func (f *sampling) deliver(c *console, p *problem.Problem, doc sampleDocument, x
 		return errors.Join(failed, c.json(doc))
 	}
 	fmt.Fprintf(c.out, "%s on %s: %d samples of dimension %d, %d steps, %d evaluations each, %.3f s\n",
-		doc.Solver, p.Name, doc.Rows, doc.Dim, len(doc.Grid)-1, doc.NFE, doc.Seconds)
+		doc.Solver, p.Name, doc.Rows, doc.Dim, doc.steps, doc.NFE, doc.Seconds)
 	for _, w := range doc.Warnings {
 		fmt.Fprintf(c.out, "warning: %s\n", w)
 	}

@@ -72,6 +72,9 @@ func (s Churn) Start(p Problem, n int) (ode.Stepper, error) {
 		return inner, err
 	}
 	_, tmax := p.Schedule.Domain()
+	if _, ok := inner.(Finisher); !ok {
+		inner = &finishing{inner, newPredicting(p, n)}
+	}
 	st := &churn{Churn: s, inner: inner, schedule: p.Schedule, tmax: tmax, x: make([]float64, n)}
 	if st.SMax == 0 {
 		st.SMax = math.Inf(1)
@@ -91,6 +94,9 @@ type churn struct {
 	noise    *unitNoise
 	x        []float64 // the state with the noise
 }
+
+// ReachesClean implements Finisher: the noise comes before the last step too, as in [karras2022edm].
+func (s *churn) ReachesClean() {}
 
 func (s *churn) Step(dst, src []float64, at ode.Span) error {
 	from := s.schedule.At(at.From)

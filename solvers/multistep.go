@@ -27,6 +27,7 @@ type multistep struct {
 	in         Variable // of the history's nodes
 	predictor  formula
 	corrector  formula // without nodes if there is none
+	skip       int     // number of first steps that are not corrected, in mode PEC
 	pece       bool
 	lowerFinal bool                    // reduce the order to the number of steps that are left
 	tau        func(t float64) float64 // of the step that begins at t; nil is 0
@@ -146,7 +147,7 @@ func (s *multistep) arrive(src []float64, from sde.Point, at ode.Span) error {
 	if s.base == nil {
 		return nil
 	}
-	if s.latest.h == 0 { // nothing to correct
+	if s.latest.h == 0 || at.Index <= s.skip { // nothing to correct
 		copy(s.base, src)
 		return nil
 	}

@@ -148,7 +148,7 @@ func begin(s Solver, p Problem, n int, grid []float64) (ode.Stepper, error) {
 	if !finish && !leave {
 		return st, nil
 	}
-	ends := predicting{schedule: p.Schedule, model: scoremodel.As(p.Model, scoremodel.Data, p.Schedule), x: make([]float64, n)}
+	ends := newPredicting(p, n)
 	if finish {
 		st = &finishing{st, ends}
 	}
@@ -177,6 +177,10 @@ type predicting struct {
 	schedule sde.Schedule
 	model    scoremodel.Model // of the data
 	x        []float64        // the prediction
+}
+
+func newPredicting(p Problem, n int) predicting {
+	return predicting{schedule: p.Schedule, model: scoremodel.As(p.Model, scoremodel.Data, p.Schedule), x: make([]float64, n)}
 }
 
 func (p *predicting) step(dst, src []float64, at ode.Span) error {

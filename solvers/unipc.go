@@ -32,6 +32,7 @@ type UniPC struct {
 	Uncorrected bool   `param:"uncorrected" about:"leave the corrector out: UniP"`
 	Starter     bool   `param:"starter" about:"begin with single steps that keep the order, not with lower orders"`
 	LowerFinal  bool   `param:"lowerfinal" about:"lower the order to the number of steps left"`
+	Skip        int    `param:"skip" about:"number of first steps that are not corrected"`
 }
 
 func (s UniPC) starter() starter {
@@ -63,7 +64,7 @@ func (s UniPC) Info() Info {
 // cap returns the order to which a start with one prediction limits the run: the first step is of order 1,
 // and corrected, with the prediction at the state of order 1, of order 2; a single step has one order more.
 func (s UniPC) cap() int {
-	if s.Uncorrected {
+	if s.Uncorrected || s.Skip > 0 {
 		return 2
 	}
 	return 3
@@ -73,6 +74,9 @@ func (s UniPC) cap() int {
 func (s UniPC) Start(p Problem, n int) (ode.Stepper, error) {
 	if err := checkOrder(s.Order, 4); err != nil {
 		return nil, err
+	}
+	if s.Skip < 0 {
+		return nil, fmt.Errorf("%w: skip is %d, want 0 or more", ErrParameter, s.Skip)
 	}
 	kind, order := s.Info().Kind, orDefault(s.Order, 2)
 	exact := exactAdams(Lambda, kind, p.Schedule)
@@ -88,7 +92,7 @@ func (s UniPC) Start(p Problem, n int) (ode.Stepper, error) {
 		return nil, fmt.Errorf("%w: variant is %q, want bh1, bh2 or vary", ErrParameter, s.Variant)
 	}
 	r := withLine(exact, line)
-	st := &multistep{kind: kind, in: Lambda, predictor: formula{r, order}, lowerFinal: s.LowerFinal, start: s.starter()}
+	st := &multistep{kind: kind, in: Lambda, predictor: formula{r, order}, lowerFinal: s.LowerFinal, start: s.starter(), skip: s.Skip}
 	if !s.Uncorrected {
 		st.corrector = formula{r, order + 1}
 	}

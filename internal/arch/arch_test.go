@@ -22,6 +22,7 @@ var order = []string{
 	"solvers",
 	"solvers/solvertest",
 	"bench/problem",
+	"bench/scheduler",
 	"bench/study",
 	"bench/report",
 	"bench",
