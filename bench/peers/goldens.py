@@ -299,6 +299,11 @@ def dpm_variants(single=False):
     return out
 
 
+def repeated(orders=({"solver_order": 1}, {"solver_order": 2}, {"solver_order": 3})):
+    """As many steps as timesteps: rounding repeats a level."""
+    return [{"num_train_timesteps": 7, "N": 7, "PROBLEM": "gaussian", **o} for o in orders]
+
+
 NO_CLIP = {"clip_sample": False}
 
 CLASSES = {
@@ -338,7 +343,7 @@ CLASSES = {
         predictions=("epsilon", "v_prediction"), variants=sigma_grids(ends=False)),
     "LMS": lambda: sweep("LMSDiscreteScheduler", {}, variants=sigma_grids(ends=False) + [{"ARGS": {"order": k}} for k in (1, 2, 3)] + [
         {g: True, "sigma_min": 0.1, "sigma_max": 50.0} for g in ("use_karras_sigmas", "use_exponential_sigmas")]),
-    "DPMSolverMultistep": lambda: sweep("DPMSolverMultistepScheduler", {}, variants=dpm_variants() + sigma_grids(lu=True) + [
+    "DPMSolverMultistep": lambda: sweep("DPMSolverMultistepScheduler", {}, variants=repeated() + dpm_variants() + sigma_grids(lu=True) + [
         {"euler_at_final": True, "final_sigmas_type": "sigma_min", "N": 20}, {"lower_order_final": False, "final_sigmas_type": "sigma_min"},
         {"lambda_min_clipped": -5.1, "beta_schedule": "squaredcos_cap_v2"}, {"thresholding": True, "sample_max_value": 3.0, "PROBLEM": "digits10"},
         {"use_lu_lambdas": True, "solver_order": 3, "final_sigmas_type": "sigma_min", "N": 20, "WHICH": "float32"},
@@ -347,10 +352,10 @@ CLASSES = {
         {"timestep_spacing": "linspace", "skip_prk_steps": True, "_use_default_values": ["timestep_spacing"]},
         {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "prediction_type": "v_prediction"},
         {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "prediction_type": "sample"}]),
-    "DPMSolverSinglestep": lambda: sweep("DPMSolverSinglestepScheduler", {}, spacings=(), variants=dpm_variants(single=True) + sigma_grids() + [
+    "DPMSolverSinglestep": lambda: sweep("DPMSolverSinglestepScheduler", {}, spacings=(), variants=repeated() + dpm_variants(single=True) + sigma_grids() + [
         {"lower_order_final": True, "solver_order": 3, "N": n} for n in (5, 6, 7)] + [
         {"lower_order_final": False, "solver_order": 3, "N": 9, "final_sigmas_type": "sigma_min"}]),
-    "UniPC": lambda: sweep("UniPCMultistepScheduler", {}, variants=[
+    "UniPC": lambda: sweep("UniPCMultistepScheduler", {}, variants=repeated() + [
         {"solver_order": k, "solver_type": b, "N": n, **({"final_sigmas_type": "sigma_min"} if b == "bh1" else {})}
         for k in (1, 2, 3) for b in ("bh1", "bh2") for n in (5, 10, 20)] + sigma_grids() + [
         {"solver_type": "bh1"}, {"predict_x0": False, "final_sigmas_type": "sigma_min"}, {"predict_x0": False, "solver_order": 3, "final_sigmas_type": "sigma_min"},
@@ -358,9 +363,10 @@ CLASSES = {
         {"predict_x0": False, "final_sigmas_type": "sigma_min", "prediction_type": "v_prediction"},
         {"thresholding": True, "sample_max_value": 3.0, "PROBLEM": "digits10"},
         {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "timestep_spacing": "trailing"}]),
-    "DEIS": lambda: sweep("DEISMultistepScheduler", {}, variants=[{"solver_order": k, "N": n} for k in (1, 2, 3) for n in (5, 10, 20)] +
+    "DEIS": lambda: sweep("DEISMultistepScheduler", {}, variants=repeated() + [{"solver_order": k, "N": n} for k in (1, 2, 3) for n in (5, 10, 20)] +
         sigma_grids(ends=False) + [{"lower_order_final": False}, {"solver_type": "midpoint"}, {"algorithm_type": "dpmsolver++"}]),
-    "SASolver": lambda: sweep("SASolverScheduler", {}, steps=(5, 10, 20), variants=[
+    "SASolver": lambda: sweep("SASolverScheduler", {}, steps=(5, 10, 20), variants=repeated(
+        [{"predictor_order": 1, "corrector_order": 1}, {}]) + [
         {"predictor_order": p, "corrector_order": c} for p, c in ((1, 1), (2, 2), (3, 3), (3, 4), (2, 0))] + sigma_grids(ends=False)),
     "EDMEuler": lambda: [run("EDMEulerScheduler", c, n, p) for n in (5, 10, 20, 50) for p in ("gaussian", "mixture2d")
                          for c in ({}, {"sigma_schedule": "exponential", "sigma_min": 0.02})] +

@@ -128,12 +128,6 @@ func without(f fields, keys ...string) fields {
 	return f
 }
 
-// interchangeable are the classes that a library of pipelines may swap for each other: what one of them does not
-// read may be there for another.
-var interchangeable = []string{"DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler", "HeunDiscreteScheduler",
-	"EulerAncestralDiscreteScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "KDPM2DiscreteScheduler",
-	"KDPM2AncestralDiscreteScheduler", "DEISMultistepScheduler", "UniPCMultistepScheduler", "EDMEulerScheduler"}
-
 // known reports whether some class reads the field.
 func known(field string) bool {
 	if slices.Contains(foreign, field) {

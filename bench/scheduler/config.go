@@ -128,6 +128,8 @@ func value(t problem.Tree, key string, standard any) any {
 		switch key {
 		case "steps_offset", "predictor_order", "corrector_order":
 			lo = 0
+		case "num_train_timesteps":
+			lo = 2
 		}
 		if strings.HasSuffix(key, "order") {
 			hi = 4

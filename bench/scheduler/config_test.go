@@ -32,7 +32,7 @@ func TestReadRefuses(t *testing.T) {
 		{text: `{"_class_name": "DDIMScheduler", "beta_start": 1.5}`, want: "c.json: beta_start: 1.5: want a number between 0 and 1"},
 		{text: `{"_class_name": "DDIMScheduler", "beta_start": NaN}`, want: "NaN is not a JSON number"},
 		{text: `{"_class_name": "DDIMScheduler", "num_train_timesteps": 10.5}`, want: "c.json: num_train_timesteps: 10.5: want a whole number"},
-		{text: `{"_class_name": "DDIMScheduler", "num_train_timesteps": 0}`, want: "num_train_timesteps: 0: want a whole number from 1"},
+		{text: `{"_class_name": "DDIMScheduler", "num_train_timesteps": 0}`, want: "num_train_timesteps: 0: want a whole number from 2"},
 		{text: `{"_class_name": "DDIMScheduler", "clip_sample": 1}`, want: "c.json: clip_sample: 1: want true or false"},
 		{text: `{"_class_name": "DDIMScheduler", "clip_sample": null}`, want: "c.json: clip_sample: null: want true or false"},
 		{text: `{"_class_name": "DDIMScheduler", "clip_sample": true, "clip_sample": true}`, want: "given twice"},
@@ -195,6 +195,55 @@ func TestFewSteps(t *testing.T) {
 			}
 			if diff := cmp.Diff(x, y); diff != "" {
 				t.Errorf("%s, %d steps, by 2 workers (-1 +2):\n%s", class, steps, diff)
+			}
+		}
+	}
+}
+
+// TestSmallTables runs every class, spacing and grid on tables of a few timesteps, with all numbers of steps: a finite result or an error.
+func TestSmallTables(t *testing.T) {
+	diffusion, flow := problems(t, sde.VP{})["gaussian"], problems(t, sde.Flow{})["gaussian"]
+	for _, class := range scheduler.ClassNames() {
+		p := diffusion
+		if strings.HasPrefix(class, "Flow") {
+			p = flow
+		}
+		p.Noise = sde.Fresh{Seed: 3}
+		var variants []string
+		for key := range scheduler.Fields(class) {
+			switch key {
+			case "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "rescale_betas_zero_snr", "skip_prk_steps", "thresholding", "euler_at_final", "stochastic_sampling":
+				variants = append(variants, `"`+key+`": true`)
+			case "timestep_spacing":
+				variants = append(variants, `"timestep_spacing": "trailing"`, `"timestep_spacing": "leading", "steps_offset": 1`, `"timestep_spacing": "linspace"`)
+			case "solver_order":
+				variants = append(variants, `"solver_order": 1`, `"solver_order": 3`)
+			case "final_sigmas_type":
+				variants = append(variants, `"final_sigmas_type": "sigma_min"`)
+			case "lower_order_final":
+				variants = append(variants, `"lower_order_final": false`)
+			case "prediction_type":
+				variants = append(variants, `"prediction_type": "v_prediction"`)
+			}
+		}
+		for _, variant := range append(variants, `"_": 0`) {
+			for _, size := range []string{"2", "3", "7"} {
+				text := `{"_class_name": "` + class + `", "num_train_timesteps": ` + size + `, ` + variant + `}`
+				config, err := scheduler.Read("c.json", []byte(text))
+				if err != nil {
+					t.Errorf("%s: %v", text, err)
+					continue
+				}
+				for steps := 1; steps <= 7; steps++ {
+					r, err := config.Run(p, steps, nil)
+					if err != nil {
+						continue
+					}
+					x := []float64{0.3}
+					if _, err := solvers.Sample(t.Context(), r.Solver, r.Problem, x, &solvers.Settings{Grid: r.Grid}); err != nil {
+						t.Errorf("%s, %d steps: %v", text, steps, err)
+					}
+				}
 			}
 		}
 	}

@@ -48,8 +48,10 @@ func buildDPMSolverSinglestep(r *Run) error {
 			base = i
 		}
 		bases[i] = base
-		if o > 1 && r.Sigmas[i+1] == r.Sigmas[base] {
-			return fmt.Errorf("%w: levels %d and %d are the same", ErrBroken, base, i+1)
+		for k := base + 1; k <= i+1 && o > 1; k++ {
+			if r.Sigmas[k] == r.Sigmas[base] || k <= i && r.Sigmas[k] == r.Sigmas[k-1] {
+				return fmt.Errorf("%w: levels %d and %d are the same, and its step of order %d divides by their distance", ErrBroken, k-1, k, o)
+			}
 		}
 	}
 	return r.stepped(func(i int) (int, int) { return orders[i], bases[i] }, true)

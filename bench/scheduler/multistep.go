@@ -67,6 +67,17 @@ func (r *Run) end(t *table) float64 {
 	return t.sigmas[0]
 }
 
+// distinct returns an error if two levels before the end are the same, by rounding to whole timesteps. A formula of more than one prediction divides
+// by their distance.
+func (r *Run) distinct(predictions int) error {
+	for i := 1; i < len(r.Timesteps) && predictions > 1; i++ {
+		if r.Sigmas[i] == r.Sigmas[i-1] {
+			return fmt.Errorf("%w: levels %d and %d are both sigma %.6g, timestep %v, and its formulas divide by their distance", ErrBroken, i-1, i, r.Sigmas[i], r.Timesteps[i])
+		}
+	}
+	return nil
+}
+
 func buildDPMSolverMultistep(r *Run) error {
 	sigmas, timesteps, t, err := r.lambdaLevels()
 	if err != nil {
@@ -88,6 +99,9 @@ func (r *Run) multistep() error {
 	order, heun, algorithm := c.whole("solver_order"), c.text("solver_type") == "heun", c.text("algorithm_type")
 	lower := c.flag("lower_order_final") && n < few
 	euler := c.flag("euler_at_final") || c.text("final_sigmas_type") == "zero"
+	if err := r.distinct(order); err != nil {
+		return err
+	}
 	if order == 3 {
 		r.Warnings = append(r.Warnings, "solver_order 3 weights the second derivative by half of what order 3 needs; its order is 2")
 	}
@@ -150,6 +164,9 @@ func buildUniPC(r *Run) error {
 	case last == sigmas[n-1] && !lower && c.whole("solver_order") > 1 && n > 1:
 		return fmt.Errorf("%w: the last two levels are the same, and without lower_order_final it divides by their distance", ErrBroken)
 	}
+	if err := r.distinct(c.whole("solver_order")); err != nil {
+		return err
+	}
 	skipped, _ := c.values["disable_corrector"].([]int)
 	skipped = slices.Compact(slices.Sorted(slices.Values(skipped)))
 	for i, step := range skipped {
@@ -168,6 +185,9 @@ func buildDEIS(r *Run) error {
 		return err
 	}
 	r.Sigmas, r.Timesteps = append(sigmas, r.repeated(sigmas, t)), timesteps
+	if err := r.distinct(c.whole("solver_order")); err != nil {
+		return err
+	}
 	r.Solver = still{solvers.DEIS{Variant: "logrho", Order: c.whole("solver_order"), LowerFinal: c.flag("lower_order_final") && len(timesteps) < few}}
 	return r.climb(vp, r.Sigmas, timesteps, t)
 }
@@ -198,6 +218,9 @@ func buildSASolver(r *Run) error {
 		if order == 0 && (n > 1 || key == "predictor_order") {
 			return fmt.Errorf("%w: it refuses %s 0 in its first step", ErrBroken, key)
 		}
+	}
+	if err := r.distinct(max(predictor, corrector)); err != nil {
+		return err
 	}
 	if !c.flag("lower_order_final") && r.Sigmas[n] == r.Sigmas[n-1] && predictor > 1 && n > 1 {
 		return fmt.Errorf("%w: the last two levels are the same", ErrBroken)

@@ -21,7 +21,7 @@ type network struct {
 	model   scoremodel.Model // of the configured prediction type
 	problem sde.Schedule
 	time    func(timestep float64) (t, scale float64) // the problem's time, and what the state is multiplied by
-	buffers *sync.Pool // of *[]float64
+	buffers *sync.Pool                                // of *[]float64
 }
 
 // kindOf returns what the prediction type predicts.
