@@ -81,12 +81,23 @@ func exampleBody(t *testing.T, file, function string) string {
 	return ""
 }
 
-// solverTable is the README's table of solvers.
+// solverTable is the README's table of solvers. A Runge–Kutta method has one line for all variables.
 func solverTable() string {
 	var b strings.Builder
 	b.WriteString("| solver | order | NFE | prediction | what it is | parameters | reference |\n|---|---|---|---|---|---|---|\n")
 	for _, s := range solvers.Catalog() {
 		i := s.Info()
+		name := "`" + i.Name + "`"
+		if rk, ok := s.(solvers.RungeKutta); ok {
+			if rk.In != solvers.Time {
+				continue
+			}
+			for _, in := range []solvers.Variable{solvers.Kappa, solvers.Lambda} {
+				rk.In = in
+				name += " `" + rk.Info().Name + "`"
+			}
+			i.About += ", in kappa and in lambda"
+		}
 		order := fmt.Sprint(i.Order)
 		switch {
 		case i.Approximate:
@@ -102,7 +113,7 @@ func solverTable() string {
 		for _, p := range solvers.Parameters(s) {
 			parameters = append(parameters, "`"+p.Name+"="+p.Default+"`")
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %v | %s | %s | %s |\n", i.Name, order, nfe, i.Kind, i.About, strings.Join(parameters, " "), i.Ref)
+		fmt.Fprintf(&b, "| %s | %s | %s | %v | %s | %s | %s |\n", name, order, nfe, i.Kind, i.About, strings.Join(parameters, " "), i.Ref)
 	}
 	return b.String()
 }
