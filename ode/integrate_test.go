@@ -421,3 +421,39 @@ func TestStepperStartsAnew(t *testing.T) {
 		}
 	}
 }
+
+// Walk takes the steps that Integrate takes, in place, and stops at the first error.
+func TestWalk(t *testing.T) {
+	grid := []float64{3, 2, 0, -4}
+	boom := errors.New("boom")
+	for _, c := range []struct {
+		name   string
+		fail   int
+		grid   []float64
+		want   []float64
+		err    error
+		visits int
+	}{
+		{"to the end", -1, grid, []float64{-6, -5}, nil, 3},
+		{"to an error", 1, grid, []float64{-77, -77}, boom, 2},
+		{"nowhere", -1, grid[:1], []float64{1, 2}, nil, 0},
+	} {
+		inner := spoiled(c.fail, boom)
+		var spans []ode.Span
+		x := []float64{1, 2}
+		err := ode.Walk(stepFunc(func(dst, src []float64, at ode.Span) error {
+			spans = append(spans, at)
+			return inner.Step(dst, src, at)
+		}), x, c.grid)
+		if err != c.err {
+			t.Errorf("%s: Walk returns %v, want %v", c.name, err, c.err)
+		}
+		if diff := cmp.Diff(c.want, x); diff != "" {
+			t.Errorf("%s: state (-want +got):\n%s", c.name, diff)
+		}
+		want := slices.Collect(ode.Spans(c.grid))[:c.visits]
+		if diff := cmp.Diff(want, spans, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: spans (-want +got):\n%s", c.name, diff)
+		}
+	}
+}

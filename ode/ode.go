@@ -227,6 +227,17 @@ func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Obser
 	return stats, nil
 }
 
+// Walk advances x, in place, over the times of grid with st. It is Integrate without checks, observer and
+// allocation, for a Step that is itself made of steps. It returns the error of the step that failed; x is then what that step left.
+func Walk(st Stepper, x, grid []float64) error {
+	for at := range Spans(grid) {
+		if err := st.Step(x, x, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // statusOf classifies an error that a step returned.
 func statusOf(err error) Status {
 	switch {

@@ -28,7 +28,7 @@ type Churn struct {
 	SChurn float64 `param:"churn" about:"amount of noise over the whole run, 0 or more"`
 	SMin   float64 `param:"smin" about:"least kappa at which noise is added"`
 	SMax   float64 `param:"smax" about:"greatest kappa at which noise is added; 0 is no limit"`
-	SNoise float64 `param:"snoise" about:"factor of the noise's standard deviation; 0 means 1"`
+	SNoise float64 `param:"snoise" default:"1" about:"factor of the noise's standard deviation; 0 means 1"`
 }
 
 // Info implements Solver.

@@ -136,10 +136,8 @@ func (s *restart) Step(dst, src []float64, at ode.Span) error {
 			return err
 		}
 		vec.Lin(dst, vec.Term{C: scale, X: dst}, vec.Term{C: std, X: z})
-		for span := range ode.Spans(s.grid) {
-			if err := s.again.Step(dst, dst, span); err != nil {
-				return err
-			}
+		if err := ode.Walk(s.again, dst, s.grid); err != nil {
+			return err
 		}
 	}
 	return nil

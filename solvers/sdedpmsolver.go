@@ -44,7 +44,8 @@ func (s SDEDPMSolver) Info() Info {
 	if order > 1 {
 		i.Name += "m"
 	}
-	i.About = fmt.Sprintf("%s of order %d, multistep, in %v prediction", i.About, order, i.Kind)
+	prediction := map[bool]string{false: "data", true: "noise"}[s.Noise]
+	i.About = fmt.Sprintf("%s of order %d, multistep, in %s prediction", i.About, order, prediction)
 	i = i.withNoise(s.Tau, 2)
 	if s.Parity == "diffusers" {
 		i.Order, i.WeakOrder, i.StrongOrder, i.Approximate = 0, 0, 0, true

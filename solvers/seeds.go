@@ -36,7 +36,7 @@ type SEEDS struct {
 // Info implements Solver.
 func (s SEEDS) Info() Info {
 	i := s.ode().Info()
-	i.Name, i.About = fmt.Sprintf("seeds%d", i.NFE), fmt.Sprintf("SEEDS-%d, the stochastic exponential Runge-Kutta method of %[1]d stages", i.NFE)
+	i.Name, i.About = fmt.Sprintf("seeds%d", i.NFE), fmt.Sprintf("SEEDS-%d, stochastic exponential Runge-Kutta, in data prediction", i.NFE)
 	i.Ref = "gonzalez2023seeds"
 	return i.withNoise(s.Tau, 2)
 }
