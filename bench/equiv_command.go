@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -8,6 +9,8 @@ import (
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/report"
 	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/sde"
+	"github.com/diffsolve/diffsolve/solvers"
 )
 
 func newEquiv(c *console) *cobra.Command {
@@ -28,6 +31,9 @@ func newEquiv(c *console) *cobra.Command {
 			p, err := problem.Find(problemName)
 			if err != nil {
 				return flagError("problem", err)
+			}
+			if gs, err = c.suited(gs, p.Schedule, steps[0]); err != nil {
+				return err
 			}
 			progress, finish := c.progress(quiet)
 			found, err := study.Equivalences(cmd.Context(), p.Schedule, gs, steps, ticker(progress, len(gs)*study.Claims()))
@@ -52,9 +58,29 @@ func newEquiv(c *console) *cobra.Command {
 		},
 	}
 	cmd.Flags().IntSliceVar(&steps, "steps", []int{10, 50}, "numbers of steps")
-	cmd.Flags().StringVar(&grids, "grid", "all", "grids, separated by commas, or all")
+	cmd.Flags().StringVar(&grids, "grid", "quadratic,time,lambda,karras", "grids, separated by commas, or all")
 	cmd.Flags().StringVar(&problemName, "problem", "gaussian", "problem whose schedule is used")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the table as one JSON document")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
 	return cmd
+}
+
+// suited returns the grids that the schedule allows, and says which it leaves out. It is an error if none is left.
+func (c *console) suited(grids []solvers.Grid, s sde.Schedule, steps int) ([]solvers.Grid, error) {
+	var out []solvers.Grid
+	var last error
+	for _, g := range grids {
+		if _, err := g.Times(s, steps); errors.Is(err, solvers.ErrUnsuited) {
+			last = fmt.Errorf("%s: %w", solvers.GridName(g), err)
+			continue
+		}
+		out = append(out, g)
+	}
+	if out == nil {
+		return nil, flagError("grid", last)
+	}
+	if last != nil {
+		fmt.Fprintf(c.err, "bench: warning: %d grids are not for this schedule and left out, such as %v\n", len(grids)-len(out), last)
+	}
+	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/diffsolve/diffsolve/bench/study"
 	"github.com/diffsolve/diffsolve/solvers"
 )
 
@@ -29,6 +30,7 @@ func TestREADME(t *testing.T) {
 	want := string(data)
 	want = replace(t, want, "example", "```go\n"+exampleBody(t, "../solvers/example_test.go", "ExampleSample")+"```\n")
 	want = replace(t, want, "catalogue", solverTable())
+	want = replace(t, want, "equivalences", claimTable())
 	if *update {
 		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -79,6 +81,28 @@ func exampleBody(t *testing.T, file, function string) string {
 	}
 	t.Fatalf("%s has no function %s", file, function)
 	return ""
+}
+
+// claimTable is the README's list of equivalences: what each solver is identical to, and what it only approaches.
+func claimTable() string {
+	var b strings.Builder
+	b.WriteString("| a solver | is the same as | is not, but approaches |\n|---|---|---|\n")
+	var names []string
+	same, near := map[string][]string{}, map[string][]string{}
+	for _, c := range study.ClaimList() {
+		if same[c.A] == nil && near[c.A] == nil {
+			names = append(names, c.A)
+		}
+		if c.Identical {
+			same[c.A] = append(same[c.A], "`"+c.B+"`")
+		} else {
+			near[c.A] = append(near[c.A], "`"+c.B+"`")
+		}
+	}
+	for _, name := range names {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, strings.Join(same[name], " "), strings.Join(near[name], " "))
+	}
+	return b.String()
 }
 
 // solverTable is the README's table of solvers. A Runge–Kutta method has one line for all variables.

@@ -68,7 +68,7 @@ func TestEquivalences(t *testing.T) {
 	}
 	for _, e := range got {
 		// What converges must be different here: otherwise the table cannot tell one thing from another.
-		if !e.Holds || e.Claim == "converges" && e.Difference < 0.01 {
+		if !e.Holds || e.Claim == "converges" && e.Difference < 1e-3 {
 			t.Errorf("%s and %s with %d steps: %+v", e.A, e.B, e.Steps, e)
 		}
 	}
