@@ -19,6 +19,7 @@ import (
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/study"
 	"github.com/diffsolve/diffsolve/solvers"
+	"github.com/diffsolve/diffsolve/solvers/solvertest"
 )
 
 // call runs a command line.
@@ -76,7 +77,7 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"trace", "--solver", "ddimm"}, `--solver: unknown solver "ddimm", did you mean "ddim"?`},
 		{[]string{"trace", "--solver", "ddim:eta"}, `"eta", want name=value`},
 		{[]string{"trace", "--solver", "ddim:theta=1"}, `unknown parameter "theta"`},
-		{[]string{"trace", "--solver", "ddim:eta=1.5"}, "eta is 1.5, want 0 to 1"},
+		{[]string{"trace", "--solver", "ddim:eta=1.5"}, "--solver: solvers: trace of ddim:eta=1.5: bad parameter: eta is 1.5, want 0 to 1"},
 		{[]string{"trace", "--grid", "lamda"}, `did you mean "lambda"?`},
 		{[]string{"trace", "--grid", "karras:rho=-1"}, "rho is -1"},
 		{[]string{"trace", "--grid", filepath.Join(dir, "none.csv")}, "none.csv"},
@@ -105,6 +106,14 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"sample", "--scheduler", ddim, "--scheduler-arg", "eta=2"}, "eta is 2, want 0 to 1"},
 		{[]string{"sample", "--scheduler", ddim, "--scheduler-arg", "eta=1", "--scheduler-arg", "eta=0"}, "each name once"},
 		{[]string{"sample", "--scheduler-arg", "eta=1"}, "--scheduler-arg: it goes with --scheduler"},
+		{[]string{"sample", "--out", "x.txt"}, "--out: x.txt: want a file that ends in .npy or .csv"},
+		{[]string{"sample", "--png", "x.jpg"}, "--png: x.jpg: want a file that ends in .png"},
+		{[]string{"sample", "--steps", "1000000000"}, "--steps: 1000000000, want at most 1000000"},
+		{[]string{"sample", "--rows", "1000000000000"}, "--rows: 1000000000000, want at most"},
+		{[]string{"trace", "--steps", "1000000000"}, "--steps: 1000000000, want at most 5000"},
+		{[]string{"equiv", "--steps", "10,1000000"}, "--steps: 1000000, want at most 5000"},
+		{[]string{"compare", "--nfe", "5,1000000"}, "--nfe: 1000000, want at most 5000"},
+		{[]string{"compare", "--rows", "1000000000000"}, "--rows: 1000000000000, want at most"},
 		{[]string{"sample", "--rows", "0"}, "--rows: 0, want at least 1"},
 		{[]string{"sample", "--workers", "-1"}, "--workers: -1, want at least 1"},
 		{[]string{"sample", "--x", filepath.Join(dir, "none.npy")}, "--x:"},
@@ -124,8 +133,21 @@ func TestWrongCalls(t *testing.T) {
 	}
 }
 
+// lateContext is cancelled when it has been asked a few times.
+type lateContext struct {
+	context.Context
+	left int
+}
+
+func (c *lateContext) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
 func TestFailedRuns(t *testing.T) {
-	// A folder cannot be written as a file: the run was done and the result is lost.
+	// A missing folder is found before the run.
 	dir := t.TempDir()
 	status, _, errs := call(t, "sample", "--problem", "gaussian", "--out", filepath.Join(dir, "no", "x.npy"))
 	if status != exitFailed || !strings.Contains(errs, "x.npy") {
@@ -136,6 +158,21 @@ func TestFailedRuns(t *testing.T) {
 	var out, text bytes.Buffer
 	if status := run(ctx, []string{"sample", "--problem", "gaussian"}, &out, &text); status != exitFailed || !strings.Contains(text.String(), "interrupted") {
 		t.Errorf("an interrupted sample = %d, %q, want %d and the word interrupted", status, text.String(), exitFailed)
+	}
+	// Interrupted certificates and proofs print what they have.
+	for _, c := range []struct {
+		args []string
+		left int
+		want string
+	}{
+		{[]string{"order", "--solvers", "ddpm,eulermaruyama", "--problem", "gaussian"}, 2*len(solvertest.Steps()) + 1, "ddpm"},
+		{[]string{"equiv", "--grid", "lambda", "--steps", "5"}, 8, "ddim"},
+	} {
+		out.Reset()
+		late := &lateContext{Context: context.Background(), left: c.left}
+		if status := run(late, c.args, &out, &text); status != exitFailed || !strings.Contains(out.String(), c.want) {
+			t.Errorf("an interrupted %s = %d and prints %q, want %d and what was finished", c.args[0], status, out.String(), exitFailed)
+		}
 	}
 	// An interrupted study writes what it has, and says so.
 	folder := filepath.Join(dir, "report")

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +33,15 @@ func newCompare(c *console) *cobra.Command {
 			}
 			if err := positive("rows", plan.Rows); err != nil {
 				return err
+			}
+			for _, p := range plan.Problems {
+				most := mostSteps
+				if p.Gaussian != nil {
+					most = mostTraced
+				}
+				if err := errors.Join(atMost("nfe", slices.Max(plan.NFE), most), atMost("rows", plan.Rows, mostValues/p.Dim)); err != nil {
+					return err
+				}
 			}
 			progress, finish := c.progress(quiet)
 			rows, warnings, runErr := study.Compare(cmd.Context(), plan, ticker(progress, plan.Runs()))

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,9 @@ func newEquiv(c *console) *cobra.Command {
 			if err := allPositive("steps", steps); err != nil {
 				return err
 			}
+			if err := atMost("steps", slices.Max(steps), mostTraced); err != nil {
+				return err
+			}
 			p, err := problem.Find(problemName)
 			if err != nil {
 				return flagError("problem", err)
@@ -38,15 +42,17 @@ func newEquiv(c *console) *cobra.Command {
 			progress, finish := c.progress(quiet)
 			found, err := study.Equivalences(cmd.Context(), p.Schedule, gs, steps, ticker(progress, len(gs)*study.Claims()))
 			finish()
-			if err != nil {
+			if err != nil && len(found) == 0 {
 				return err
 			}
+			runErr := err
+			// Finished proofs are printed even if the next one failed.
 			if asJSON {
 				err = c.json(emptyNotNull(found))
 			} else {
 				err = report.Equivalences(c.out, found, c.style())
 			}
-			if err != nil {
+			if err := errors.Join(runErr, err); err != nil {
 				return err
 			}
 			for _, e := range found {

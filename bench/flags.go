@@ -125,6 +125,21 @@ func positive(flag string, n int) error {
 	return nil
 }
 
+// What a run of the command may ask for, lest a slip of the finger take all memory.
+const (
+	mostTraced = 5000    // steps of a coefficient table, which has a number for each pair of steps
+	mostSteps  = 1000000 // steps, or evaluations, of a run
+	mostValues = 1 << 28 // numbers in the states of a run
+)
+
+// atMost checks a flag that counts something that costs memory.
+func atMost(flag string, n, most int) error {
+	if n > most {
+		return usagef("--%s: %d, want at most %d", flag, n, most)
+	}
+	return nil
+}
+
 func allPositive(flag string, list []int) error {
 	if len(list) == 0 {
 		return usagef("--%s: no number is given", flag)

@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if errors.Is(err, context.Canceled) {
-		line = "interrupted; what was finished is kept (" + line + ")"
+		line = "interrupted (" + line + ")"
 	}
 	fmt.Fprintf(stderr, "bench: %s\n", line)
 	return exitFailed

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -32,15 +33,17 @@ func newOrder(c *console) *cobra.Command {
 			progress, finish := c.progress(quiet)
 			orders, err := study.Orders(cmd.Context(), ss, ps, g, ticker(progress, len(ss)*len(ps)))
 			finish()
-			if err != nil {
+			if err != nil && len(orders) == 0 {
 				return err
 			}
+			runErr := err
+			// Finished certificates are printed even if the next one failed.
 			if asJSON {
 				err = c.json(emptyNotNull(orders))
 			} else {
 				err = report.Orders(c.out, orders, c.style())
 			}
-			if err != nil {
+			if err := errors.Join(runErr, err); err != nil {
 				return err
 			}
 			for _, o := range orders {

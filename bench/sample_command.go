@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -87,9 +89,18 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 			return err
 		}
 	}
+	if err := atMost("steps", f.steps, mostSteps); err != nil {
+		return err
+	}
 	p, err := problem.Find(f.problem)
 	if err != nil {
 		return flagError("problem", err)
+	}
+	if err := atMost("rows", f.rows, mostValues/p.Dim); err != nil {
+		return err
+	}
+	if err := f.checkFiles(); err != nil {
+		return err
 	}
 	s, err := f.sampler(p, given)
 	if err != nil {
@@ -126,6 +137,24 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 		doc.Warnings = append(doc.Warnings, w.Error())
 	}
 	return f.deliver(c, p, doc, x)
+}
+
+// checkFiles finds names of files that cannot be written before the run, not after it.
+func (f *sampling) checkFiles() error {
+	if f.out != "" {
+		if e := strings.ToLower(filepath.Ext(f.out)); e != ".npy" && e != ".csv" {
+			return usagef("--out: %s: want a file that ends in .npy or .csv", f.out)
+		}
+	}
+	if f.picture != "" && strings.ToLower(filepath.Ext(f.picture)) != ".png" {
+		return usagef("--png: %s: want a file that ends in .png", f.picture)
+	}
+	for flag, file := range map[string]string{"out": f.out, "png": f.picture} {
+		if dir, err := os.Stat(filepath.Dir(file)); file != "" && (err != nil || !dir.IsDir()) {
+			return fmt.Errorf("--%s: %s: there is no folder %s", flag, file, filepath.Dir(file))
+		}
+	}
+	return nil
 }
 
 func (f *sampling) sampler(p *problem.Problem, given func(string) bool) (sampler, error) {
@@ -221,11 +250,15 @@ func (f *sampling) replay(s sampler, rows, dim int) (sde.Noise, error) {
 func (f *sampling) deliver(c *console, p *problem.Problem, doc sampleDocument, x []float64) error {
 	var failed error
 	if f.out != "" {
-		failed = problem.WriteMatrix(f.out, x, doc.Rows, doc.Dim)
+		if err := problem.WriteMatrix(f.out, x, doc.Rows, doc.Dim); err != nil {
+			failed = fmt.Errorf("--out: %w", err)
+		}
 	}
 	if f.picture != "" {
 		title := fmt.Sprintf("%s, %d evaluations", doc.Solver, doc.NFE)
-		failed = errors.Join(failed, report.DrawSamples(f.picture, title, x, p.Dim, p.ImageSide))
+		if err := report.DrawSamples(f.picture, title, x, p.Dim, p.ImageSide); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("--png: %w", err))
+		}
 	}
 	rows := make([][]float64, doc.Rows)
 	for i := range rows {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -43,6 +44,9 @@ func newTrace(c *console) *cobra.Command {
 			if err != nil {
 				return flagError("solver", err)
 			}
+			if err := atMost("steps", steps, mostTraced); err != nil {
+				return err
+			}
 			p, err := problem.Find(problemName)
 			if err != nil {
 				return flagError("problem", err)
@@ -52,6 +56,9 @@ func newTrace(c *console) *cobra.Command {
 				return err
 			}
 			table, err := solvers.Trace(s, p.Schedule, t)
+			if errors.Is(err, solvers.ErrParameter) {
+				return flagError("solver", err)
+			}
 			if err != nil {
 				return err
 			}
