@@ -127,7 +127,10 @@ func solverTable() string {
 		case i.Approximate:
 			order = "none"
 		case i.Stochastic:
-			order = fmt.Sprintf("%g weak, %g strong", i.WeakOrder, i.StrongOrder)
+			order = fmt.Sprintf("%g weak", i.WeakOrder)
+			if i.StrongOrder > 0 {
+				order += fmt.Sprintf(", %g strong", i.StrongOrder)
+			}
 		}
 		nfe := fmt.Sprint(i.NFE)
 		if i.StartNFE > 0 {
