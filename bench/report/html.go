@@ -102,12 +102,18 @@ type pageFigure struct {
 type pageAlbum struct {
 	Problem string
 	Heads   []string
-	Rows    []pageRow
+	Groups  []*pageGroup // a family each; those after the first are folded, for there are many solvers
+}
+
+type pageGroup struct {
+	Name    string
+	Solvers int
+	Open    bool
+	Rows    []pageRow // first the reference, if there is one
 }
 
 type pageRow struct {
 	Solver string
-	Apart  bool
 	Strips []*pageStrip // nil where there is none
 }
 
@@ -200,8 +206,9 @@ func (a *album) page() pageAlbum {
 			out.Heads = append(out.Heads, fmt.Sprintf("budget %d", b))
 		}
 	}
-	for _, l := range a.lines() {
-		row := pageRow{Solver: l.name, Apart: l.apart}
+	var reference []pageRow
+	for i, l := range a.lines() {
+		row := pageRow{Solver: l.name}
 		for _, b := range budgets {
 			if s, ok := l.of(b); ok {
 				row.Strips = append(row.Strips, pageStripOf(s))
@@ -209,7 +216,19 @@ func (a *album) page() pageAlbum {
 				row.Strips = append(row.Strips, nil)
 			}
 		}
-		out.Rows = append(out.Rows, row)
+		if i == 0 && a.reference != nil {
+			reference = append(reference, row)
+			continue
+		}
+		if len(out.Groups) == 0 || l.apart {
+			out.Groups = append(out.Groups, &pageGroup{Name: families[familyOf(l.name)].title, Open: len(out.Groups) == 0, Rows: slices.Clone(reference)})
+		}
+		g := out.Groups[len(out.Groups)-1]
+		g.Solvers++
+		g.Rows = append(g.Rows, row)
+	}
+	if len(out.Groups) == 0 {
+		out.Groups = append(out.Groups, &pageGroup{Name: "Converged", Open: true, Rows: reference})
 	}
 	return out
 }

@@ -304,8 +304,12 @@ func TestPage(t *testing.T) {
 	if got, want := strings.Count(html, "<svg"), 6+7+6+3+6; got != want {
 		t.Errorf("the page has %d pictures, want %d", got, want)
 	}
-	if got, want := strings.Count(html, "<img"), 3+9; got != want {
+	// Two families, each with the reference at its head, the second folded.
+	if got, want := strings.Count(html, "<img"), 2*3+9; got != want {
 		t.Errorf("the page has %d strips of samples, want %d", got, want)
+	}
+	if all, open := strings.Count(html, "<details"), strings.Count(html, "<details open"); all != 2 || open != 1 {
+		t.Errorf("the page has %d families of samples of which %d are unfolded, want 2 and 1", all, open)
 	}
 }
 
