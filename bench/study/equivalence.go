@@ -2,6 +2,10 @@ package study
 
 import (
 	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
@@ -73,58 +77,117 @@ func convergenceSteps(a string) []int {
 
 // Equivalences compares the coefficient tables of the pairs of solvers that are claimed to
 // be the same method, or to become it as the steps shrink, on every grid at every number of steps. A
-// table holds for every model at once, so an equality here is a proof up to rounding. tick is called after each pair and grid.
+// table holds for every model at once, so an equality here is a proof up to rounding. tick is called after each pair
+// and grid, once at a time; what is finished is returned with an error.
 func Equivalences(ctx context.Context, s sde.Schedule, grids []solvers.Grid, steps []int, tick func(what string)) ([]Equivalence, error) {
-	var out []Equivalence
-	for _, g := range grids {
-		tables := map[tableKey]*solvers.Coefficients{}
-		for _, c := range claims {
-			if err := ctx.Err(); err != nil {
-				return out, err
+	// The grids share nothing. Not more than the processors at once: each holds tables of a thousand steps.
+	var (
+		group    sync.WaitGroup
+		ticking  sync.Mutex
+		slots    = make(chan struct{}, runtime.GOMAXPROCS(0))
+		rows     = make([][]Equivalence, len(grids))
+		failures = make([]error, len(grids))
+		stop     atomic.Bool // one grid has failed
+	)
+	for i, g := range grids {
+		group.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			rows[i], failures[i] = equivalencesOn(ctx, &stop, s, g, steps, func(what string) {
+				ticking.Lock()
+				defer ticking.Unlock()
+				tick(what)
+			})
+			if failures[i] != nil {
+				stop.Store(true)
 			}
-			var observed *float64
-			if !c.identical {
-				var l solvertest.Ladder
-				for _, n := range convergenceSteps(c.a) {
-					d, err := distance(tables, c.a, c.b, s, g, n)
-					if err != nil {
-						return out, err
-					}
-					l.Steps, l.Errors = append(l.Steps, n), append(l.Errors, d)
-				}
-				if order, ok := l.Fit(); ok {
-					observed = &order
-				}
-			}
-			for _, n := range steps {
-				d, err := distance(tables, c.a, c.b, s, g, n)
-				if err != nil {
-					return out, err
-				}
-				e := Equivalence{A: c.a, B: c.b, Grid: solvers.GridName(g), Steps: n, Difference: d, Claim: "identical", Holds: d <= c.tolerance}
-				if !c.identical {
-					e.Claim, e.Observed = "converges", observed
-					e.Holds = observed != nil && *observed >= c.tolerance
-				}
-				out = append(out, e)
-			}
-			tick(c.a + " and " + c.b + " on " + g.Name())
+		})
+	}
+	group.Wait()
+	for _, err := range failures {
+		if err != nil {
+			return slices.Concat(rows...), err
 		}
 	}
-	return out, nil
+	return slices.Concat(rows...), nil
 }
 
-type tableKey struct {
-	solver string
-	steps  int
+// equivalencesOn checks the claims on one grid, from the fewest steps to the most: tables of one number of steps are kept
+// for all pairs that need them, and no longer, since one of a thousand steps takes ten megabytes. It stops early, without an error of its own, once stop is set.
+func equivalencesOn(ctx context.Context, stop *atomic.Bool, s sde.Schedule, g solvers.Grid, steps []int, tick func(what string)) ([]Equivalence, error) {
+	counts := make([][]int, len(claims)) // the numbers of steps that a claim needs, ascending
+	var all []int
+	for i, c := range claims {
+		counts[i] = slices.Clone(steps)
+		if !c.identical {
+			counts[i] = append(counts[i], convergenceSteps(c.a)...)
+		}
+		slices.Sort(counts[i])
+		all = append(all, counts[i]...)
+	}
+	slices.Sort(all)
+	differences := make([]map[int]float64, len(claims))
+	rows := make([][]Equivalence, len(claims))
+	var failed error
+measure:
+	for _, n := range slices.Compact(all) {
+		tables := map[string]*solvers.Coefficients{}
+		for i, c := range claims {
+			if !slices.Contains(counts[i], n) {
+				continue
+			}
+			if failed = ctx.Err(); failed != nil || stop.Load() {
+				break measure
+			}
+			d, err := distance(tables, c.a, c.b, s, g, n)
+			if err != nil {
+				failed = err
+				break measure
+			}
+			if differences[i] == nil {
+				differences[i] = map[int]float64{}
+			}
+			differences[i][n] = d
+			if n == counts[i][len(counts[i])-1] {
+				rows[i] = verdicts(i, solvers.GridName(g), steps, differences[i])
+				tick(c.a + " and " + c.b + " on " + g.Name())
+			}
+		}
+	}
+	return slices.Concat(rows...), failed
+}
+
+// verdicts says of a claim, at each number of steps, whether it holds.
+func verdicts(claim int, grid string, steps []int, differences map[int]float64) []Equivalence {
+	c := claims[claim]
+	var observed *float64
+	if !c.identical {
+		var l solvertest.Ladder
+		for _, n := range convergenceSteps(c.a) {
+			l.Steps, l.Errors = append(l.Steps, n), append(l.Errors, differences[n])
+		}
+		if order, ok := l.Fit(); ok {
+			observed = &order
+		}
+	}
+	var out []Equivalence
+	for _, n := range steps {
+		d := differences[n]
+		e := Equivalence{A: c.a, B: c.b, Grid: grid, Steps: n, Difference: d, Claim: "identical", Holds: d <= c.tolerance}
+		if !c.identical {
+			e.Claim, e.Observed = "converges", observed
+			e.Holds = observed != nil && *observed >= c.tolerance
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // distance compares two tables, which are kept for the next pair.
-func distance(tables map[tableKey]*solvers.Coefficients, a, b string, s sde.Schedule, g solvers.Grid, steps int) (float64, error) {
+func distance(tables map[string]*solvers.Coefficients, a, b string, s sde.Schedule, g solvers.Grid, steps int) (float64, error) {
 	var pair [2]*solvers.Coefficients
 	for i, name := range []string{a, b} {
-		key := tableKey{name, steps}
-		if tables[key] == nil {
+		if tables[name] == nil {
 			solver, err := solvers.ByName(name)
 			if err != nil {
 				return 0, err
@@ -133,11 +196,11 @@ func distance(tables map[tableKey]*solvers.Coefficients, a, b string, s sde.Sche
 			if err != nil {
 				return 0, err
 			}
-			if tables[key], err = solvers.Trace(solver, s, grid); err != nil {
+			if tables[name], err = solvers.Trace(solver, s, grid); err != nil {
 				return 0, err
 			}
 		}
-		pair[i] = tables[key]
+		pair[i] = tables[name]
 	}
 	return solvers.Distance(pair[0], pair[1])
 }
