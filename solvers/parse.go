@@ -178,8 +178,12 @@ func set(v reflect.Value, candidate any, setting string) error {
 	return nil
 }
 
+// manyNames is how many names an error lists.
+const manyNames = 30
+
 // Unknown returns an error that wraps ErrUnknown and names what was looked for, the
-// nearest of the names that exist, or all of them if none is near.
+// nearest of the names that exist, or, if none is near, what
+// there is.
 func Unknown(what, name string, names []string) error {
 	nearest, least := "", max(2, len(name)/3+1)
 	for _, n := range names {
@@ -190,6 +194,8 @@ func Unknown(what, name string, names []string) error {
 	hint := ""
 	if nearest != "" {
 		hint = fmt.Sprintf(", did you mean %q?", nearest)
+	} else if len(names) > manyNames {
+		hint = fmt.Sprintf(", want one of %s and %d more", strings.Join(names[:manyNames], ", "), len(names)-manyNames)
 	} else {
 		hint = ", want one of " + strings.Join(names, ", ")
 	}
@@ -201,24 +207,27 @@ type unknownError struct{ text string }
 func (e *unknownError) Error() string { return e.text }
 func (*unknownError) Unwrap() error   { return ErrUnknown }
 
-// editDistance returns how many insertions, deletions and replacements turn a into b.
+// editDistance returns how many insertions, deletions, replacements and swaps of neighbours turn a into b.
 func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			above := row[j+1]
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			replace := rows[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				replace++
 			}
-			row[j+1] = min(cost, above+1, row[j]+1)
-			diagonal = above
+			rows[i][j] = min(replace, rows[i-1][j]+1, rows[i][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return rows[len(a)][len(b)]
 }

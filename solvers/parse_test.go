@@ -93,6 +93,7 @@ func TestByNameErrors(t *testing.T) {
 		say  string
 	}{
 		{"ddimm", solvers.ErrUnknown, `unknown solver "ddimm", did you mean "ddim"?`},
+		{"ddmi", solvers.ErrUnknown, `unknown solver "ddmi", did you mean "ddim"?`},
 		{"dppm", solvers.ErrUnknown, `did you mean "ddpm"?`},
 		{"dpm4", solvers.ErrUnknown, `did you mean "dpm1"?`},
 		{"hein:eta=1", solvers.ErrUnknown, `unknown solver "hein", did you mean "heun"?`},
