@@ -47,7 +47,7 @@ func (r Row) Largest() float64 {
 	top := math.Abs(r.State)
 	for _, list := range [...][]float64{r.Outputs, r.Noises} {
 		for _, v := range list {
-			top = math.Max(top, math.Abs(v))
+			top = max(top, math.Abs(v))
 		}
 	}
 	return top
@@ -300,19 +300,19 @@ func Distance(a, b *Coefficients) (float64, error) {
 func (r Row) distance(s Row) float64 {
 	d := math.Abs(r.State - s.State)
 	for _, pair := range [...][2][]float64{{r.Outputs, s.Outputs}, {r.Noises, s.Noises}} {
-		for i := range max(len(pair[0]), len(pair[1])) {
-			d = max(d, math.Abs(column(pair[0], i)-column(pair[1], i)))
+		short, long := pair[0], pair[1]
+		if len(short) > len(long) {
+			short, long = long, short
+		}
+		for i, v := range short {
+			d = max(d, math.Abs(v-long[i]))
+		}
+		for _, v := range long[len(short):] { // columns that are not there are zero
+			d = max(d, math.Abs(v))
 		}
 	}
 	if d == 0 {
 		return 0
 	}
 	return d / max(r.Largest(), s.Largest())
-}
-
-func column(list []float64, i int) float64 {
-	if i < len(list) {
-		return list[i]
-	}
-	return 0
 }

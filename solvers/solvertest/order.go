@@ -155,20 +155,32 @@ func ODE(ctx context.Context, s solvers.Solver, f Flow, g solvers.Grid, steps []
 // Weak returns the Wasserstein-2 distances of the law of the samples of s from the exact law, on data with the given law:
 // exact, from the coefficient table.
 func Weak(ctx context.Context, s solvers.Solver, sched sde.Schedule, data solvers.Normal, g solvers.Grid, steps []int) (Ladder, error) {
-	return traced(ctx, s, sched, g, steps, func(c *solvers.Coefficients) float64 {
-		law := c.Affine(data).Law(c.Marginal(c.Grid[0], data))
-		return law.W2(c.Marginal(c.Grid[len(c.Grid)-1], data))
-	})
+	l, err := traced(ctx, s, sched, g, steps, weakError(data))
+	return l[0], err
 }
 
 // Strong returns the root-mean-square errors of s against the exact path of the reverse
 // SDE, on data with the given law: exact, from the coefficient table.
 func Strong(ctx context.Context, s solvers.Solver, sched sde.Schedule, data solvers.Normal, g solvers.Grid, steps []int) (Ladder, error) {
-	return traced(ctx, s, sched, g, steps, func(c *solvers.Coefficients) float64 { return c.StrongError(data) })
+	l, err := traced(ctx, s, sched, g, steps, strongError(data))
+	return l[0], err
 }
 
-func traced(ctx context.Context, s solvers.Solver, sched sde.Schedule, g solvers.Grid, steps []int, measure func(*solvers.Coefficients) float64) (Ladder, error) {
-	l := Ladder{}
+func weakError(data solvers.Normal) func(*solvers.Coefficients) float64 {
+	return func(c *solvers.Coefficients) float64 {
+		law := c.Affine(data).Law(c.Marginal(c.Grid[0], data))
+		return law.W2(c.Marginal(c.Grid[len(c.Grid)-1], data))
+	}
+}
+
+func strongError(data solvers.Normal) func(*solvers.Coefficients) float64 {
+	return func(c *solvers.Coefficients) float64 { return c.StrongError(data) }
+}
+
+// traced returns one ladder for each of the errors, all measured on the same coefficient tables.
+func traced(ctx context.Context, s solvers.Solver, sched sde.Schedule, g solvers.Grid, steps []int,
+	errors ...func(*solvers.Coefficients) float64) ([]Ladder, error) {
+	l := make([]Ladder, len(errors))
 	for _, n := range steps {
 		if err := ctx.Err(); err != nil {
 			return l, err
@@ -181,7 +193,9 @@ func traced(ctx context.Context, s solvers.Solver, sched sde.Schedule, g solvers
 		if err != nil {
 			return l, err
 		}
-		l.Steps, l.Errors = append(l.Steps, n), append(l.Errors, measure(c))
+		for i, e := range errors {
+			l[i].Steps, l[i].Errors = append(l[i].Steps, n), append(l[i].Errors, e(c))
+		}
 	}
 	return l, nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/diffsolve/diffsolve/ode"
@@ -18,9 +19,9 @@ import (
 // Run applies every check to s as a subtest. Solvers that are not linear, such as those that
 // clip, cannot be traced and so must not claim a weak or strong order.
 func Run(t *testing.T, s solvers.Solver) {
-	for _, c := range checks {
+	for _, c := range checks(s) {
 		t.Run(c.name, func(t *testing.T) {
-			for _, fault := range c.run(s) {
+			for _, fault := range c.run() {
 				t.Error(fault)
 			}
 		})
@@ -30,32 +31,64 @@ func Run(t *testing.T, s solvers.Solver) {
 // Faults returns what every check finds wrong with s, by the name of the check. A solver without faults has none.
 func Faults(s solvers.Solver) map[string][]string {
 	found := map[string][]string{}
-	for _, c := range checks {
-		if faults := c.run(s); len(faults) > 0 {
+	for _, c := range checks(s) {
+		if faults := c.run(); len(faults) > 0 {
 			found[c.name] = faults
 		}
 	}
 	return found
 }
 
-// checks, each of which returns what is wrong. A check does not repeat what another finds.
-var checks = []struct {
+// A check returns what is wrong.
+type check struct {
 	name string
-	run  func(solvers.Solver) []string
-}{
-	{"info", checkInfo},
-	{"nfe", checkNFE},
-	{"allocs", checkAllocs},
-	{"contract", checkContract},
-	{"alias", checkAlias},
-	{"restart", checkRestart},
-	{"retry", checkRetry},
-	{"split", checkSplit},
-	{"seed", checkSeed},
-	{"errors", checkErrors},
-	{"ode", checkODE},
-	{"weak", checkWeak},
-	{"strong", checkStrong},
+	run  func() []string
+}
+
+// checks returns the checks of s. None repeats what another finds.
+func checks(s solvers.Solver) []check {
+	var list []check
+	for _, c := range []struct {
+		name string
+		run  func(solvers.Solver) []string
+	}{
+		{"info", checkInfo},
+		{"nfe", checkNFE},
+		{"allocs", checkAllocs},
+		{"contract", checkContract},
+		{"alias", checkAlias},
+		{"restart", checkRestart},
+		{"retry", checkRetry},
+		{"split", checkSplit},
+		{"seed", checkSeed},
+		{"errors", checkErrors},
+		{"ode", checkODE},
+	} {
+		list = append(list, check{c.name, func() []string { return c.run(s) }})
+	}
+	// Weak and strong errors are read off the same coefficient tables.
+	measured := sync.OnceValues(func() ([]Ladder, error) {
+		return traced(context.Background(), s, sde.VP{}, solvers.LambdaGrid{}, Steps(), weakError(gaussianData), strongError(gaussianData))
+	})
+	for i, order := range []struct {
+		name    string
+		claimed float64
+	}{{"weak", s.Info().WeakOrder}, {"strong", s.Info().StrongOrder}} {
+		list = append(list, check{order.name, func() []string {
+			if order.claimed == 0 {
+				return nil
+			}
+			l, err := measured()
+			if err != nil {
+				return []string{err.Error()}
+			}
+			if !l[i].Certifies(order.claimed) {
+				return []string{l[i].describe(order.name, order.claimed)}
+			}
+			return nil
+		}})
+	}
+	return list
 }
 
 const rows, dim = 23, 2
@@ -440,27 +473,4 @@ func checkODE(s solvers.Solver) (faults []string) {
 		}
 	}
 	return faults
-}
-
-func checkWeak(s solvers.Solver) []string {
-	return checkTraced(s, s.Info().WeakOrder, "weak", Weak)
-}
-
-func checkStrong(s solvers.Solver) []string {
-	return checkTraced(s, s.Info().StrongOrder, "strong", Strong)
-}
-
-func checkTraced(s solvers.Solver, claimed float64, what string,
-	measure func(context.Context, solvers.Solver, sde.Schedule, solvers.Normal, solvers.Grid, []int) (Ladder, error)) []string {
-	if claimed == 0 {
-		return nil
-	}
-	l, err := measure(context.Background(), s, sde.VP{}, gaussianData, solvers.LambdaGrid{}, Steps())
-	if err != nil {
-		return []string{err.Error()}
-	}
-	if !l.Certifies(claimed) {
-		return []string{l.describe(what, claimed)}
-	}
-	return nil
 }
