@@ -1,6 +1,7 @@
 package ode
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,18 +75,10 @@ func (c Control) settings(n int, span float64) (Control, error) {
 	if span-span != 0 {
 		return c, fmt.Errorf("%w: the interval has length %v", ErrControl, span)
 	}
-	c.Rel, c.Abs = orDefault(c.Rel, 1e-6), orDefault(c.Abs, 1e-8)
-	c.Max, c.Safety = orDefault(c.Max, math.Abs(span)), orDefault(c.Safety, 0.9)
-	c.MaxSteps, c.Dim = orDefault(c.MaxSteps, 100_000), orDefault(c.Dim, max(n, 1))
+	c.Rel, c.Abs = cmp.Or(c.Rel, 1e-6), cmp.Or(c.Abs, 1e-8)
+	c.Max, c.Safety = cmp.Or(c.Max, math.Abs(span)), cmp.Or(c.Safety, 0.9)
+	c.MaxSteps, c.Dim = cmp.Or(c.MaxSteps, 100_000), cmp.Or(c.Dim, max(n, 1))
 	return c, nil
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // Adapt advances x, in place, from t0 to t1 with steps of st chosen by c, a

@@ -1,6 +1,7 @@
 package sde
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -38,7 +39,7 @@ func (Flow) At(t float64) Point { return Point{T: t, Alpha: 1 - t, Sigma: t, DAl
 func (Flow) Time(lambda float64) float64 { return 1 / (1 + math.Exp(lambda)) }
 
 // Domain implements Schedule.
-func (f Flow) Domain() (tmin, tmax float64) { return orDefault(f.TMin, 1e-3), orDefault(f.TMax, 0.999) }
+func (f Flow) Domain() (tmin, tmax float64) { return cmp.Or(f.TMin, 1e-3), cmp.Or(f.TMax, 0.999) }
 
 // TrigFlow is the circular path α = cos t, σ = sin t of [lu2025scm], for data scaled to
 // standard deviation 1. It preserves variance, and t is the angle arctan κ.
@@ -73,5 +74,5 @@ func (TrigFlow) Time(lambda float64) float64 { return math.Atan(math.Exp(-lambda
 
 // Domain implements Schedule.
 func (f TrigFlow) Domain() (tmin, tmax float64) {
-	return orDefault(f.TMin, math.Atan(0.004)), orDefault(f.TMax, math.Atan(160))
+	return cmp.Or(f.TMin, math.Atan(0.004)), cmp.Or(f.TMax, math.Atan(160))
 }

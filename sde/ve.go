@@ -1,6 +1,7 @@
 package sde
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -16,7 +17,7 @@ type VE struct {
 	SigmaMin, SigmaMax float64 // 0 means 0.01 and 50
 }
 
-func (v VE) sigmas() (lo, hi float64) { return orDefault(v.SigmaMin, 0.01), orDefault(v.SigmaMax, 50) }
+func (v VE) sigmas() (lo, hi float64) { return cmp.Or(v.SigmaMin, 0.01), cmp.Or(v.SigmaMax, 50) }
 
 // Check returns an error unless 0 < SigmaMin < SigmaMax.
 func (v VE) Check() error {
@@ -76,5 +77,5 @@ func (EDM) Time(lambda float64) float64 { return math.Exp(-lambda) }
 
 // Domain implements Schedule.
 func (e EDM) Domain() (tmin, tmax float64) {
-	return orDefault(e.SigmaMin, 0.002), orDefault(e.SigmaMax, 80)
+	return cmp.Or(e.SigmaMin, 0.002), cmp.Or(e.SigmaMax, 80)
 }

@@ -1,6 +1,7 @@
 package sde
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -75,14 +76,7 @@ func (v VP) timeOf(logAlpha float64) float64 {
 
 // Domain implements Schedule.
 func (v VP) Domain() (tmin, tmax float64) {
-	return orDefault(v.TMin, 1e-3), orDefault(v.TMax, 1)
-}
-
-func orDefault(v, def float64) float64 {
-	if v == 0 {
-		return def
-	}
-	return v
+	return cmp.Or(v.TMin, 1e-3), cmp.Or(v.TMax, 1)
 }
 
 // Cosine is the variance-preserving diffusion with α(t) = cos(θ)/cos(θ₀),
@@ -145,5 +139,5 @@ func (c Cosine) Time(lambda float64) float64 {
 
 // Domain implements Schedule.
 func (c Cosine) Domain() (tmin, tmax float64) {
-	return orDefault(c.TMin, 1e-3), orDefault(c.TMax, 0.9946)
+	return cmp.Or(c.TMin, 1e-3), cmp.Or(c.TMax, 0.9946)
 }

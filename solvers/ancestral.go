@@ -68,7 +68,11 @@ func (s Ancestral) inside() bool {
 		order, r1, _ := in.stages()
 		return order == 1 || order == 2 && r1 <= half
 	}
-	return s.Inner != nil && s.Inner.Info().NFE == 1
+	if s.Inner == nil {
+		return false
+	}
+	i := s.Inner.Info()
+	return i.NFE == 1 && i.StartNFE == 0
 }
 
 // Start implements Solver.
@@ -89,7 +93,17 @@ func (s Ancestral) Start(p Problem, n int) (ode.Stepper, error) {
 	st := &ancestral{eta: s.Eta, flow: s.Flow, schedule: p.Schedule, down: &shortened{Schedule: p.Schedule}, noise: noise}
 	p.Model = scoremodel.As(p.Model, s.Inner.Info().Kind, p.Schedule)
 	p.Schedule = st.down
-	st.inner, err = s.Inner.Start(p, n)
+	st.inner, err = startBetween(s.Inner, p, n)
+	return st, err
+}
+
+// startBetween starts a solver between whose steps a wrapper changes the state. One that carries a second state along, which the
+// wrapper does not see, is refused.
+func startBetween(s Solver, p Problem, n int) (ode.Stepper, error) {
+	st, err := s.Start(p, n)
+	if _, ok := st.(coupled); ok {
+		return nil, fmt.Errorf("%w: %s steps two states together, and only one of them can be changed between its steps", ErrParameter, Name(s))
+	}
 	return st, err
 }
 

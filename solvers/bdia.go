@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
@@ -38,9 +39,7 @@ func (BDIA) Info() Info {
 
 // Start implements Solver.
 func (s BDIA) Start(p Problem, n int) (ode.Stepper, error) {
-	if s.Gamma == 0 {
-		s.Gamma = 1
-	}
+	s.Gamma = cmp.Or(s.Gamma, 1)
 	if !(s.Gamma > 0 && s.Gamma <= 1) {
 		return nil, fmt.Errorf("%w: gamma is %v, want above 0, up to 1", ErrParameter, s.Gamma)
 	}

@@ -27,7 +27,7 @@ import (
 // Note: guidance does not shrink with the step. A run of twice as many steps is guided about twice as
 // strongly, so with guidance there is no limit for many steps. The paper's scales belong to its step counts.
 //
-// Of must evaluate the model at the start of each of its steps, and its steps cannot be adapted. nil means DDIM.
+// Of must evaluate the model at the start of each of its steps, which cannot be adapted, and be neither EDICT nor BDIA. nil means DDIM.
 //
 // References:
 //
@@ -57,7 +57,7 @@ func (s CFGPP) Start(p Problem, n int) (ode.Stepper, error) {
 	st := &cfgpp{schedule: p.Schedule, model: p.Model, gap: make([]float64, n), unused: make([]float64, n)}
 	p.Model = (*unconditional)(st)
 	var err error
-	st.inner, err = s.of().Start(p, n)
+	st.inner, err = startBetween(s.of(), p, n)
 	return st, err
 }
 

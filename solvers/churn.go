@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -17,7 +18,8 @@ import (
 // it is not: the variance is wrong by a share of the noise, which does not vanish with the step.
 //
 // The model is evaluated at more noise than the step begins with, though never beyond the schedule's domain. Where the
-// number of steps is not known in advance it counts as one. The zero value of SChurn adds no noise. The catalogue has the
+// number of steps is not known in advance it counts as one. An Inner that keeps earlier predictions is churned half of the way back to
+// where the step before started at most, so that its predictions lie apart. The zero value of SChurn adds no noise. The catalogue has the
 // paper's values for ImageNet-64, but for SNoise, 1.003 there.
 //
 // References:
@@ -67,21 +69,21 @@ func (s Churn) Start(p Problem, n int) (ode.Stepper, error) {
 			return nil, fmt.Errorf("%w: %s is %v, want 0 or more, and finite", ErrParameter, c.name, c.value)
 		}
 	}
-	inner, err := s.Inner.Start(p, n)
-	if err != nil || s.SChurn == 0 {
-		return inner, err
+	if s.SChurn == 0 {
+		return s.Inner.Start(p, n)
+	}
+	inner, err := startBetween(s.Inner, p, n)
+	if err != nil {
+		return nil, err
 	}
 	_, tmax := p.Schedule.Domain()
 	if _, ok := inner.(Finisher); !ok {
 		inner = &finishing{inner, newPredicting(p, n)}
 	}
-	st := &churn{Churn: s, inner: inner, schedule: p.Schedule, tmax: tmax, x: make([]float64, n)}
-	if st.SMax == 0 {
-		st.SMax = math.Inf(1)
-	}
-	if st.SNoise == 0 {
-		st.SNoise = 1
-	}
+	st := &churn{Churn: s, inner: inner, schedule: p.Schedule, tmax: tmax,
+		apart: s.Inner.Info().Memory > 0, x: make([]float64, n)}
+	st.SMax = cmp.Or(st.SMax, math.Inf(1))
+	st.SNoise = cmp.Or(st.SNoise, 1)
 	st.noise, err = newUnitNoise(p, n)
 	return st, err
 }
@@ -91,6 +93,8 @@ type churn struct {
 	inner    ode.Stepper
 	schedule sde.Schedule
 	tmax     float64
+	apart    bool    // keep the starts of the steps apart, since the inner method interpolates between them
+	start    float64 // λ where the latest step started
 	noise    *unitNoise
 	x        []float64 // the state with the noise
 }
@@ -104,10 +108,16 @@ func (s *churn) Step(dst, src []float64, at ode.Span) error {
 	if k := from.Kappa(); s.SMin <= k && k <= s.SMax {
 		gamma = math.Min(s.SChurn/float64(max(at.N, 1)), math.Sqrt2-1)
 	}
-	up := math.Min(s.schedule.Time(from.Lambda()-math.Log1p(gamma)), s.tmax)
+	lambda := from.Lambda() - math.Log1p(gamma)
+	if s.apart && at.Index > 0 {
+		lambda = math.Max(lambda, (s.start+from.Lambda())/2)
+	}
+	up := math.Min(s.schedule.Time(lambda), s.tmax)
 	if !(gamma > 0 && up > at.From) {
+		s.start = from.Lambda()
 		return s.inner.Step(dst, src, at)
 	}
+	s.start = s.schedule.At(up).Lambda()
 	// The noise of the step, whatever its place in the step, is what the path does over it.
 	z, err := s.noise.draw(at)
 	if err != nil {

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/diffsolve/diffsolve/ode"
@@ -27,7 +28,7 @@ type DEIS struct {
 
 // Info implements Solver.
 func (s DEIS) Info() Info {
-	order := orDefault(s.Order, 4)
+	order := cmp.Or(s.Order, 4)
 	i := Info{Name: "deis", About: "DEIS, Adams methods in noise prediction with exact weights", NFE: 1, Memory: order - 1,
 		Kind: scoremodel.Epsilon, Ref: "zhang2023deis"}.adams(order, s.Starter)
 	return i.lowered(s.LowerFinal)
@@ -50,7 +51,7 @@ func (s DEIS) Start(p Problem, n int) (ode.Stepper, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: variant is %q, want tab, rhoab or logrho", ErrParameter, s.Variant)
 	}
-	st := adams(p, scoremodel.Epsilon, in, orDefault(s.Order, 4), s.Starter)
+	st := adams(p, scoremodel.Epsilon, in, cmp.Or(s.Order, 4), s.Starter)
 	st.lowerFinal = s.LowerFinal
 	bound, err := st.bind(p, n)
 	if in == Kappa {

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -84,12 +85,8 @@ func (LCM) Info() Info {
 
 // Start implements Solver.
 func (s LCM) Start(p Problem, n int) (ode.Stepper, error) {
-	if s.Scaling == 0 {
-		s.Scaling = 10
-	}
-	if s.Train == 0 {
-		s.Train = 1000
-	}
+	s.Scaling = cmp.Or(s.Scaling, 10)
+	s.Train = cmp.Or(s.Train, 1000)
 	switch {
 	case !(s.Scaling > 0) || math.IsInf(s.Scaling, 1):
 		return nil, fmt.Errorf("%w: scaling is %v, want a positive number", ErrParameter, s.Scaling)
@@ -178,9 +175,7 @@ func (Consistency) Info() Info {
 
 // Start implements Solver.
 func (s Consistency) Start(p Problem, n int) (ode.Stepper, error) {
-	if s.Deviation == 0 {
-		s.Deviation = 0.5
-	}
+	s.Deviation = cmp.Or(s.Deviation, 0.5)
 	if s.KappaMin == 0 {
 		tmin, _ := p.Schedule.Domain()
 		s.KappaMin = p.Schedule.At(tmin).Kappa()

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/diffsolve/diffsolve/ode"
@@ -126,14 +127,14 @@ type RESMultistep struct {
 
 // Info implements Solver.
 func (s RESMultistep) Info() Info {
-	order := orDefault(s.Order, 2)
+	order := cmp.Or(s.Order, 2)
 	return Info{Name: fmt.Sprintf("res%dm", order), About: fmt.Sprintf("the multistep refined exponential solver of order %d, begun with lower orders", order),
 		NFE: 1, Memory: order - 1, Kind: scoremodel.Data, Ref: "zhang2023res"}.adams(order, false)
 }
 
 // Start implements Solver.
 func (s RESMultistep) Start(p Problem, n int) (ode.Stepper, error) {
-	order := orDefault(s.Order, 2)
+	order := cmp.Or(s.Order, 2)
 	if order != 2 && order != 3 {
 		return nil, fmt.Errorf("%w: order is %d, want 2 or 3", ErrParameter, s.Order)
 	}

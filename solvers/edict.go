@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -41,9 +42,7 @@ func (EDICT) Info() Info {
 
 // Start implements Solver.
 func (s EDICT) Start(p Problem, n int) (ode.Stepper, error) {
-	if s.P == 0 {
-		s.P = 0.93
-	}
+	s.P = cmp.Or(s.P, 0.93)
 	if !(s.P > 0 && s.P <= 1) {
 		return nil, fmt.Errorf("%w: p is %v, want above 0, up to 1", ErrParameter, s.P)
 	}

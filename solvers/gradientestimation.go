@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -35,10 +36,7 @@ func (s GradientEstimation) Info() Info {
 
 // Start implements Solver.
 func (s GradientEstimation) Start(p Problem, n int) (ode.Stepper, error) {
-	gamma := s.Gamma
-	if gamma == 0 {
-		gamma = 2
-	}
+	gamma := cmp.Or(s.Gamma, 2)
 	if !(gamma > 0) || math.IsInf(gamma, 1) {
 		return nil, fmt.Errorf("%w: gamma is %v, want a positive number", ErrParameter, s.Gamma)
 	}

@@ -1,6 +1,8 @@
 package solvers
 
 import (
+	"cmp"
+
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 )
@@ -22,7 +24,7 @@ type LMS struct {
 
 // Info implements Solver.
 func (s LMS) Info() Info {
-	order := orDefault(s.Order, 4)
+	order := cmp.Or(s.Order, 4)
 	return Info{Name: "lms", About: "the Adams method in kappa", NFE: 1, Memory: order - 1,
 		Kind: scoremodel.Epsilon, Ref: "karras2022edm"}.adams(order, s.Starter)
 }
@@ -32,6 +34,6 @@ func (s LMS) Start(p Problem, n int) (ode.Stepper, error) {
 	if err := checkOrder(s.Order, 4); err != nil {
 		return nil, err
 	}
-	st, err := adams(p, scoremodel.Epsilon, Kappa, orDefault(s.Order, 4), s.Starter).bind(p, n)
+	st, err := adams(p, scoremodel.Epsilon, Kappa, cmp.Or(s.Order, 4), s.Starter).bind(p, n)
 	return finisher{st}, err
 }

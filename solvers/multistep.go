@@ -40,8 +40,8 @@ type multistep struct {
 	latest   segment   // the step before, if it is to be corrected
 	left     int       // steps to the end, that one included, if the order depends on it
 	base     []float64 // the corrected state at the beginning of the step, in mode PEC
-	trial    []float64 // the predicted state at its end and the
-	ahead    []float64 // prediction there, in mode PECE
+	trial    []float64 // the predicted state at its end, and in mode PECE
+	ahead    []float64 // the prediction there
 	noise    *unitNoise
 	weights  []float64
 	nodes    []float64
@@ -78,7 +78,7 @@ func (s *multistep) bind(p Problem, n int) (*multistep, error) {
 	case s.pece:
 		s.trial, s.ahead = make([]float64, n), make([]float64, n)
 	case s.corrector.nodes > 0:
-		s.base = make([]float64, n)
+		s.base, s.trial = make([]float64, n), make([]float64, n)
 	}
 	s.start.bind(n)
 	if s.linear == nil {
@@ -123,6 +123,9 @@ func (s *multistep) Step(dst, src []float64, at ode.Span) error {
 	known := s.past.nodes[:min(s.predictor.nodes, s.past.known, s.left)]
 	if !s.pece {
 		s.advance(dst, src, step, s.predictor.rule, known)
+		if s.base != nil {
+			copy(s.trial, dst)
+		}
 		return nil
 	}
 	s.advance(s.trial, src, step, s.predictor.rule, known)
@@ -152,6 +155,9 @@ func (s *multistep) arrive(src []float64, from sde.Point, at ode.Span) error {
 		return nil
 	}
 	s.advance(s.base, s.base, s.latest, s.corrector.rule, s.past.nodes[:min(s.corrector.nodes, s.past.known, s.left+1)])
+	// What a wrapper such as Ancestral or CFGPP has added to the predicted state belongs to the corrected one too.
+	vec.Lin(s.trial, vec.Term{C: 1, X: src}, vec.Term{C: -1, X: s.trial})
+	vec.Lin(s.base, vec.Term{C: 1, X: s.base}, vec.Term{C: 1, X: s.trial})
 	return nil
 }
 
@@ -402,12 +408,4 @@ func checkOrder(order, highest int) error {
 		return fmt.Errorf("%w: order is %d, want 1 to %d", ErrParameter, order, highest)
 	}
 	return nil
-}
-
-// orDefault returns the order, or the default where it is 0.
-func orDefault(order, standard int) int {
-	if order == 0 {
-		return standard
-	}
-	return order
 }

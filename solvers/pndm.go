@@ -1,6 +1,8 @@
 package solvers
 
 import (
+	"cmp"
+
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 )
@@ -43,7 +45,7 @@ type IPNDM struct {
 
 // Info implements Solver.
 func (s IPNDM) Info() Info {
-	order := orDefault(s.Order, 4)
+	order := cmp.Or(s.Order, 4)
 	return Info{Name: "ipndm", About: "iPNDM, constant Adams weights in noise prediction; of order 1 on rough grids", Order: min(order, 2), NFE: 1,
 		Memory: order - 1, Kind: scoremodel.Epsilon, Ref: "zhang2023deis"}
 }
@@ -53,7 +55,7 @@ func (s IPNDM) Start(p Problem, n int) (ode.Stepper, error) {
 	if err := checkOrder(s.Order, 4); err != nil {
 		return nil, err
 	}
-	st, err := constantAdams(orDefault(s.Order, 4)).bind(p, n)
+	st, err := constantAdams(cmp.Or(s.Order, 4)).bind(p, n)
 	return finisher{st}, err
 }
 
@@ -126,7 +128,7 @@ type IPNDMV struct {
 
 // Info implements Solver.
 func (s IPNDMV) Info() Info {
-	order := orDefault(s.Order, 4)
+	order := cmp.Or(s.Order, 4)
 	i := Info{Name: "ipndmv", About: "iPNDM for variable steps, the Adams method in kappa", NFE: 1, Memory: order - 1,
 		Kind: scoremodel.Epsilon, Ref: "zhou2024fast"}.adams(order, s.Starter)
 	if s.Published && order == 4 {
@@ -143,7 +145,7 @@ func (s IPNDMV) Start(p Problem, n int) (ode.Stepper, error) {
 	if err := checkOrder(s.Order, 4); err != nil {
 		return nil, err
 	}
-	m := adams(p, scoremodel.Epsilon, Kappa, orDefault(s.Order, 4), s.Starter)
+	m := adams(p, scoremodel.Epsilon, Kappa, cmp.Or(s.Order, 4), s.Starter)
 	if s.Published {
 		m.predictor.rule = publishedIPNDMV
 	}

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
@@ -36,12 +37,8 @@ func (s RePaint) withDefaults() RePaint {
 	if s.Of == nil {
 		s.Of = DDPM{}
 	}
-	if s.Resample == 0 {
-		s.Resample = 10
-	}
-	if s.Jump == 0 {
-		s.Jump = 1
-	}
+	s.Resample = cmp.Or(s.Resample, 10)
+	s.Jump = cmp.Or(s.Jump, 1)
 	return s
 }
 
@@ -78,7 +75,7 @@ func (s RePaint) Start(p Problem, n int) (ode.Stepper, error) {
 	}
 	// One path for both: two from one seed would repeat each other.
 	p.Noise = samePath{path}
-	inner, err := s.Of.Start(p, n)
+	inner, err := startBetween(s.Of, p, n)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -31,18 +32,10 @@ type Restart struct {
 
 // defaults returns s with the zero values filled in.
 func (s Restart) defaults() Restart {
-	if s.Times == 0 {
-		s.Times = 1
-	}
-	if s.Steps == 0 {
-		s.Steps = 9
-	}
-	if s.Low == 0 {
-		s.Low = 0.1
-	}
-	if s.High == 0 {
-		s.High = 2
-	}
+	s.Times = cmp.Or(s.Times, 1)
+	s.Steps = cmp.Or(s.Steps, 9)
+	s.Low = cmp.Or(s.Low, 0.1)
+	s.High = cmp.Or(s.High, 2)
 	return s
 }
 

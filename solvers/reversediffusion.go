@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -87,12 +88,8 @@ func (s PredictorCorrector) defaults() PredictorCorrector {
 	if s.Predictor == nil {
 		s.Predictor = ReverseDiffusion{}
 	}
-	if s.SNR == 0 {
-		s.SNR = 0.16
-	}
-	if s.Corrections == 0 {
-		s.Corrections = 1
-	}
+	s.SNR = cmp.Or(s.SNR, 0.16)
+	s.Corrections = cmp.Or(s.Corrections, 1)
 	return s
 }
 
@@ -134,7 +131,7 @@ func (s PredictorCorrector) Start(p Problem, n int) (ode.Stepper, error) {
 		st.norms[i] = make([]float64, n/p.Dim)
 	}
 	p.Noise = samePath{path} // two from one seed would repeat each other
-	st.predictor, err = s.Predictor.Start(p, n)
+	st.predictor, err = startBetween(s.Predictor, p, n)
 	return st, err
 }
 

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -193,10 +194,7 @@ func (r *run) check(x []float64) error {
 		return fmt.Errorf("%w: %d workers, want at least 0", ErrParameter, set.Workers)
 	}
 	if set.Grid == nil {
-		steps := set.Steps
-		if steps == 0 {
-			steps = 20
-		}
+		steps := cmp.Or(set.Steps, 20)
 		grid, err := QuadraticGrid{}.Times(p.Schedule, steps)
 		if err != nil {
 			return err

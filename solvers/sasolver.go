@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -83,10 +84,7 @@ func (s SASolver) Start(p Problem, n int) (ode.Stepper, error) {
 	if err := checkTau(s.Tau); err != nil {
 		return nil, err
 	}
-	since := s.Since
-	if since == 0 {
-		since = math.Inf(1)
-	}
+	since := cmp.Or(s.Since, math.Inf(1))
 	if !(s.Until >= 0 && s.Until < since) {
 		return nil, fmt.Errorf("%w: until is %v, want 0 or more, and less than since", ErrParameter, s.Until)
 	}

@@ -28,8 +28,34 @@ var wrapped = []solvers.Solver{
 	solvers.Churn{Inner: solvers.DDIM{}, SChurn: 10},
 	solvers.Churn{Inner: solvers.RungeKutta{Tableau: ode.RK4}, SChurn: 10, SNoise: 1},
 	solvers.Churn{Inner: solvers.DPMSolverPP2M{}, SChurn: 5},
+	solvers.Churn{Inner: solvers.ExpAdams{Order: 2}, SChurn: 10}, // as long as the steps, or longer
+	solvers.Ancestral{Inner: solvers.UniPC{}, Eta: 1},            // whose corrector starts from the step before
+	solvers.Churn{Inner: solvers.SASolver{Predictor: 2, Corrector: 2}, SChurn: 10},
 	solvers.Restart{Inner: solvers.DDIM{}, Times: 2, Steps: 4, High: 1},
 	solvers.PredictorCorrector{Predictor: solvers.DDIM{}, Corrections: 3},
+}
+
+// TestTwoStatesInOne: a solver that carries a second state along cannot have the first changed between its steps.
+func TestTwoStatesInOne(t *testing.T) {
+	p := twoClouds(t, sde.VP{})
+	for _, inner := range reversible {
+		for _, s := range []solvers.Solver{
+			solvers.Ancestral{Inner: inner, Eta: 1},
+			solvers.Churn{Inner: inner, SChurn: 10},
+			solvers.PredictorCorrector{Predictor: inner},
+			solvers.CFGPP{Of: inner},
+			solvers.RePaint{Of: inner, Mask: []bool{true, false}, Known: []float64{1, 0}},
+		} {
+			if _, err := s.Start(p, 2); !errors.Is(err, solvers.ErrParameter) {
+				t.Errorf("%s around %s: Start returns %v, want ErrParameter", s.Info().Name, solvers.Name(inner), err)
+			}
+		}
+		for _, s := range []solvers.Solver{solvers.Ancestral{Inner: inner}, solvers.Churn{Inner: inner}, solvers.Restart{Inner: inner}} {
+			if _, err := s.Start(p, 2); err != nil {
+				t.Errorf("%s around %s: Start returns %v", s.Info().Name, solvers.Name(inner), err)
+			}
+		}
+	}
 }
 
 func TestWrappedConformance(t *testing.T) {

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/diffsolve/diffsolve/ode"
@@ -39,13 +40,13 @@ func (s UniPC) starter() starter {
 	if !s.Starter {
 		return starter{}
 	}
-	order := orDefault(s.Order, 2)
+	order := cmp.Or(s.Order, 2)
 	return starterOf(order-1, order)
 }
 
 // Info implements Solver.
 func (s UniPC) Info() Info {
-	order := orDefault(s.Order, 2)
+	order := cmp.Or(s.Order, 2)
 	i := Info{Name: "unipc", About: "UniPC, a predictor-corrector without extra evaluations", NFE: 1, Memory: order, Kind: scoremodel.Data, Ref: "zhao2023unipc"}
 	if s.Noise {
 		i.Kind = scoremodel.Epsilon
@@ -78,7 +79,7 @@ func (s UniPC) Start(p Problem, n int) (ode.Stepper, error) {
 	if s.Skip < 0 {
 		return nil, fmt.Errorf("%w: skip is %d, want 0 or more", ErrParameter, s.Skip)
 	}
-	kind, order := s.Info().Kind, orDefault(s.Order, 2)
+	kind, order := s.Info().Kind, cmp.Or(s.Order, 2)
 	exact := exactAdams(Lambda, kind, p.Schedule)
 	var line rule
 	switch s.Variant {
