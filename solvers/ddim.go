@@ -1,7 +1,6 @@
 package solvers
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
@@ -42,8 +41,8 @@ func (s DDIM) Info() Info {
 
 // Start implements Solver.
 func (s DDIM) Start(p Problem, n int) (ode.Stepper, error) {
-	if !(s.Eta >= 0 && s.Eta <= 1) {
-		return nil, fmt.Errorf("%w: eta is %v, want 0 to 1", ErrParameter, s.Eta)
+	if err := checkEta(s.Eta); err != nil {
+		return nil, err
 	}
 	st := &ddim{schedule: p.Schedule, eta: s.Eta, epsilon: make([]float64, n),
 		model: scoremodel.As(p.Model, scoremodel.Epsilon, p.Schedule)}

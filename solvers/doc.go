@@ -58,6 +58,7 @@
 // with TMax 1, and tables with zero terminal SNR. There a noise prediction or a score says nothing of the data and is
 // refused; with the other kinds the first step is one evaluation and x = σ_t/σ_s x + α_t x₀, the limit of every
 // consistent method, and the solver begins after it. Methods that step in time, on the flow itself, take that step as any other.
+//
 // # Inversion and editing
 //
 // [Invert] runs a method of the probability flow from data to noise, and [InvertPair] an exactly reversible one.

@@ -278,6 +278,17 @@ func TestKappaReachesClean(t *testing.T) {
 }
 
 func TestInfoSteps(t *testing.T) {
+	// Parameters that Start refuses may make steps of no evaluations.
+	for _, s := range []solvers.Solver{
+		solvers.PredictorCorrector{Corrections: -1},
+		solvers.Restart{Inner: solvers.DDIM{}, Times: -1, Steps: 1},
+		solvers.RungeKutta{},
+		solvers.ExpRK{},
+	} {
+		if got := s.Info().Steps(10); got != 0 {
+			t.Errorf("%+v: Steps(10) = %d, want 0", s, got)
+		}
+	}
 	for _, s := range append(solvers.Catalog(), variants...) {
 		i := s.Info()
 		for n := 1; n <= 20; n++ {

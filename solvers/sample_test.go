@@ -70,6 +70,7 @@ func TestSampleRefusesBadInput(t *testing.T) {
 	}{
 		{"no schedule", schedule(nil), solvers.ErrProblem, "no schedule"},
 		{"no model", func(r *run) { r.problem.Model = nil }, solvers.ErrProblem, "no model"},
+		{"unknown kind", func(r *run) { r.problem.Model = scoremodel.Func(scoremodel.Flow+1, r.problem.Model.Predict) }, solvers.ErrProblem, "unknown kind"},
 		{"Dim 0", func(r *run) { r.problem.Dim = 0 }, solvers.ErrProblem, "Dim is 0"},
 		{"Dim -1", func(r *run) { r.problem.Dim = -1 }, solvers.ErrProblem, "Dim is -1"},
 		{"Row -1", func(r *run) { r.problem.Row = -1 }, solvers.ErrProblem, "Row is -1"},

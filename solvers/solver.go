@@ -57,6 +57,9 @@ func (p Problem) check(x []float64) error {
 	case len(x)%p.Dim != 0:
 		return fmt.Errorf("%w: a state of %d elements is not a whole number of rows of %d", ErrProblem, len(x), p.Dim)
 	}
+	if k := p.Model.Kind(); k < scoremodel.Epsilon || k > scoremodel.Flow {
+		return fmt.Errorf("%w: the model's prediction is of an unknown kind, %v", ErrProblem, k)
+	}
 	if m, ok := p.Model.(interface{ Dim() int }); ok && m.Dim() != p.Dim {
 		return fmt.Errorf("%w: the model is for rows of %d elements, Dim is %d", ErrProblem, m.Dim(), p.Dim)
 	}
@@ -104,10 +107,15 @@ func (i Info) Evaluations(steps int) int {
 	return steps*i.NFE + i.StartNFE/start*min(steps, start)
 }
 
-// Steps returns the largest number of steps that a budget of nfe evaluations allows, perhaps 0.
+// Steps returns the largest number of steps that a budget of nfe evaluations allows, perhaps 0. It is 0 for the Info of
+// parameters that Start refuses, if they make a step of no evaluations.
 func (i Info) Steps(nfe int) int {
 	start := max(i.StartSteps, 1)
-	return max(0, min(nfe/(i.NFE+i.StartNFE/start), start), (nfe-i.StartNFE)/i.NFE)
+	first := i.NFE + i.StartNFE/start
+	if i.NFE < 1 || first < 1 {
+		return 0
+	}
+	return max(0, min(nfe/first, start), (nfe-i.StartNFE)/i.NFE)
 }
 
 // A Solver is a sampling method with its parameters: a small value that holds no state of a
