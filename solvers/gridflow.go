@@ -133,7 +133,7 @@ func (g LinearQuadraticGrid) Times(s sde.Schedule, steps int) ([]float64, error)
 	if err := g.check(s, steps); err != nil {
 		return nil, err
 	}
-	linear := cmp.Or(g.Linear, steps / 2)
+	linear := cmp.Or(g.Linear, steps/2)
 	n, l := float64(steps), float64(linear)
 	_, tmax := s.Domain()
 	grid := make([]float64, steps+1)
