@@ -149,6 +149,7 @@ func twoClouds(t testing.TB, s sde.Schedule) solvers.Problem {
 // TestCleanEnd lets every solver run to σ = 0, with few steps too: no infinity or NaN appears, and
 // a single step is the model's prediction.
 func TestCleanEnd(t *testing.T) {
+	t.Parallel()
 	vp := sde.VP{}
 	p := twoClouds(t, vp)
 	for _, s := range append(solvers.Catalog(), variants...) {

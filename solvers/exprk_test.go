@@ -113,6 +113,7 @@ func stiffConditions(tab solvers.ExpTableau, zb, za float64) map[string]float64 
 // meets those to p-1 for all operators and those of order p at b(0). The methods that a paper claims stiff order 4, 3 and
 // 2 for are told apart by what they violate; Lawson's has none.
 func TestStiffOrder(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		tab      solvers.ExpTableau
 		order    int
@@ -261,6 +262,7 @@ func singleStep() (out []solvers.Solver) {
 }
 
 func TestRoughOrders(t *testing.T) {
+	t.Parallel()
 	for _, s := range singleStep() {
 		for _, f := range []solvertest.Flow{solvertest.GaussianFlow(), solvertest.MixtureFlow(), solvertest.LateFlow()} {
 			l, err := solvertest.ODE(context.Background(), s, f, alternating, solvertest.Steps())

@@ -63,6 +63,7 @@ func TestGridsAreUniform(t *testing.T) {
 
 // The ends are the domain's to the bit, and no two times coincide, for any number of steps.
 func TestGridTimes(t *testing.T) {
+	t.Parallel()
 	stride := 17
 	if testing.Short() {
 		stride = 37

@@ -354,6 +354,7 @@ func withClean(t testing.TB, g solvers.Grid) solvers.Grid {
 // Every grid on every schedule that it is for, with few steps and both ends, under solvers of several kinds: the
 // result is finite, and one step to clean data is the model's prediction.
 func TestGridsRun(t *testing.T) {
+	t.Parallel()
 	all := schedules(t)
 	all["latent"], all["video"] = latent(t), sde.EDM{SigmaMax: 700}
 	for _, g := range solvers.Grids() {

@@ -2,7 +2,7 @@ package solvers_test
 
 import (
 	"errors"
-	"math/big"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -113,42 +113,34 @@ func TestKnownTimesteps(t *testing.T) {
 	}
 }
 
-// halfEven is numpy's round of a rational number that is not negative.
-func halfEven(r *big.Rat) int {
-	twice := new(big.Rat).Mul(r, big.NewRat(2, 1))
-	floor := new(big.Int).Div(r.Num(), r.Denom())
-	half := new(big.Rat).SetInt(new(big.Int).Add(new(big.Int).Mul(floor, big.NewInt(2)), big.NewInt(1)))
-	n := int(floor.Int64())
-	if c := twice.Cmp(half); c > 0 || c == 0 && n%2 == 1 {
-		n++
-	}
-	return n
-}
+// halfEven is numpy's round of num/den, not negative. For the small numbers of a table the quotient in floating point is exact
+// where it is a half, and does not come near one where it is not.
+func halfEven(num, den int) int { return int(math.RoundToEven(float64(num) / float64(den))) }
 
-// linspace is numpy's, reversed and rounded, in rational arithmetic.
+// linspace is numpy's, reversed and rounded.
 func linspace(last, points int) []int {
 	out := []int{0}
 	if points > 1 {
 		out = nil
 		for i := range points {
-			out = append(out, halfEven(big.NewRat(int64(last)*int64(i), int64(points-1))))
+			out = append(out, halfEven(last*i, points-1))
 		}
 	}
 	slices.Reverse(out)
 	return out
 }
 
-// trailing is round(arange(T, 0, -T/N)) - 1 in rational arithmetic, where arange has N entries.
+// trailing is round(arange(T, 0, -T/N)) - 1 without rounding of the step, where arange has N entries.
 func trailing(size, steps int) (out []int) {
-	step := big.NewRat(int64(size), int64(steps))
-	for at := big.NewRat(int64(size), 1); at.Sign() > 0; at = new(big.Rat).Sub(at, step) {
-		out = append(out, halfEven(at)-1)
+	for at := size * steps; at > 0; at -= size { // in units of 1/N
+		out = append(out, halfEven(at, steps)-1)
 	}
 	return out
 }
 
 // Every rule for every number of steps, as its text reads, with both ends.
 func TestTableGrids(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{50, 1000} {
 		table, err := sde.NewDiscrete(sde.LinearBetas(size, 1e-4, 0.02))
 		if err != nil {

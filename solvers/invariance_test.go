@@ -149,6 +149,7 @@ func velocity(s sde.Schedule) scoremodel.Model {
 // From pure noise, α = 0, every solver samples, unless the model predicts noise or the score there, which is refused
 // before it is called.
 func TestStartsFromPureNoise(t *testing.T) {
+	t.Parallel()
 	for name, s := range map[string]sde.Schedule{"Flow": sde.Flow{TMax: 1}, "table": latent(t).RescaledZeroSNR()} {
 		for _, clean := range []bool{false, true} {
 			for steps := 1; steps <= 60; steps += 1 + steps/5*9 {

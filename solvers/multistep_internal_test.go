@@ -63,6 +63,7 @@ func moments(t *testing.T, r rule, in Variable, kind scoremodel.Kind, tau float6
 }
 
 func TestExactAdamsWeights(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, in := range []Variable{Time, Kappa, Lambda} {
 		for _, kind := range []scoremodel.Kind{scoremodel.Epsilon, scoremodel.Data} {

@@ -30,6 +30,7 @@ func exactPhi(k int, z float64) float64 {
 }
 
 func TestPhi(t *testing.T) {
+	t.Parallel()
 	// The bound is that of the doc comment, "a few units in the last place", in units of 2⁻⁵².
 	const bound = 4
 	points := []float64{0, 1e-300, 1, 2, 3, 4, 5, 6, 7, 8}

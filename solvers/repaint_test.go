@@ -32,6 +32,7 @@ func correlated(t testing.TB) solvers.Problem {
 // mean -0.2 + 0.6·(2-0.5) = 0.7 and variance 0.64 - 0.6² = 0.28. Resampling is what brings it there: with each step taken once, the
 // element hardly learns what is known.
 func TestRePaintConditions(t *testing.T) {
+	t.Parallel()
 	const rows = 800
 	mean, deviation := 0.7, math.Sqrt(0.28)
 	standardError := deviation / math.Sqrt(rows)

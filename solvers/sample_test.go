@@ -476,6 +476,7 @@ func embedded(t testing.TB) []solvers.Solver {
 // The error is within a factor of 50 of the tolerance, either way, over five decades: looser
 // and the control would be of no use, tighter and it would waste evaluations.
 func TestErrorFollowsTolerance(t *testing.T) {
+	t.Parallel()
 	const factor = 50
 	start := []float64{-1.7, -.9, -.2, .3, .8, 1.9}
 	g, m := gaussian(t, solvers.Normal{Mean: 1, Variance: 0.25}), mixture(t)
@@ -593,6 +594,7 @@ func TestAdaptiveErrorsNameTheRow(t *testing.T) {
 // Every row is seen at the end of every step exactly once, in order, from the first time
 // of the grid to the last; never two at a time, and the last state seen is the result.
 func TestObservationsTileTheRun(t *testing.T) {
+	t.Parallel()
 	const rows = 7
 	for _, c := range []struct {
 		solver  string

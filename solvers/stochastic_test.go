@@ -155,6 +155,7 @@ func TestTauOfEtaIsDDIM(t *testing.T) {
 
 // The orders of the law, measured from both sides.
 func TestWeakOrders(t *testing.T) {
+	t.Parallel()
 	data := solvers.Normal{Mean: 0.7, Variance: 0.25}
 	steps := []int{45, 64, 91, 128, 181, 256}
 	for _, c := range []struct {
@@ -263,6 +264,7 @@ func checkStep(t *testing.T, s solvers.Solver, schedule sde.Schedule, grid []flo
 
 // The samplers under rectified flow have the law that they have under VP.
 func TestStochasticUnderFlow(t *testing.T) {
+	t.Parallel()
 	data := solvers.Normal{Mean: 0.7, Variance: 0.25}
 	for _, c := range []struct {
 		solver string

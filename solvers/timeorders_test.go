@@ -33,6 +33,7 @@ var equalSteps = regexp.MustCompile(`^(plms|pndm|ipndm|ipndm:order=[34]|bdia|gra
 // TestOrdersInTime measures the claimed orders on grids that are even in t, and on those whose steps in t alternate
 // 1:2, on the nonlinear problem.
 func TestOrdersInTime(t *testing.T) {
+	t.Parallel()
 	// All even, so that the last step of the rough grid is always a long one; for order 8 there are rungs in between.
 	steps := []int{6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024}
 	f := shortFlow(t)

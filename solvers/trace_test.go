@@ -170,6 +170,7 @@ var identities = []struct {
 }
 
 func TestIdentities(t *testing.T) {
+	t.Parallel()
 	long := map[string]bool{"quadratic": true, "time": true, "lambda": true, "karras": true}
 	for _, g := range solvers.Grids() {
 		for _, steps := range []int{5, 10, 50, 1000} {
@@ -228,6 +229,7 @@ func TestNearMisses(t *testing.T) {
 // Euler's method in t and DDIM are both of order 1, and so are Euler–Maruyama and DDPM:
 // their tables approach each other at that rate.
 func TestConvergingTables(t *testing.T) {
+	t.Parallel()
 	last := 1280
 	if testing.Short() {
 		last = 640
@@ -417,6 +419,7 @@ func mixture(t testing.TB) *scoremodel.Mixture {
 // Order against step count, measured: Wasserstein-2 distance of the samples' law from
 // the exact one, without a random number. It is the mission's first use in one test.
 func TestObservedOrders(t *testing.T) {
+	t.Parallel()
 	const (
 		near     = 0.02  // the last local order is the method's within this
 		rounding = 1e-11 // below it an error has lost its second digit to rounding

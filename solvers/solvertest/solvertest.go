@@ -464,12 +464,18 @@ func checkODE(s solvers.Solver) (faults []string) {
 	if order == 0 {
 		return nil
 	}
-	for _, f := range []Flow{GaussianFlow(), MixtureFlow(), LateFlow()} {
-		l, err := ODE(context.Background(), s, f, solvers.LambdaGrid{}, Steps())
-		if err != nil {
-			faults = append(faults, err.Error())
+	flows := []Flow{GaussianFlow(), MixtureFlow(), LateFlow()}
+	ladders, errs := make([]Ladder, len(flows)), make([]error, len(flows))
+	var group sync.WaitGroup
+	for i, f := range flows {
+		group.Go(func() { ladders[i], errs[i] = ODE(context.Background(), s, f, solvers.LambdaGrid{}, Steps()) })
+	}
+	group.Wait()
+	for i, l := range ladders {
+		if errs[i] != nil {
+			faults = append(faults, errs[i].Error())
 		} else if !l.Certifies(float64(order)) {
-			faults = append(faults, l.describe(f.Name, float64(order)))
+			faults = append(faults, l.describe(flows[i].Name, float64(order)))
 		}
 	}
 	return faults
