@@ -94,18 +94,36 @@ func Trace(s Solver, schedule sde.Schedule, grid []float64) (*Coefficients, erro
 			scales[i] = -scales[i]
 		}
 	}
-	table, err := tr.run(ones)
+	table := &Coefficients{Solver: Name(s), Grid: slices.Clone(grid), Draws: tr.draws, schedule: schedule}
+	err := tr.run(ones, func(k int, t float64, r Row) error {
+		r.Outputs, r.Noises = slices.Clone(r.Outputs), slices.Clone(r.Noises)
+		if k == tr.evaluations {
+			table.Result = r
+		} else {
+			table.Evaluations = append(table.Evaluations, Evaluation{t, r})
+		}
+		return nil
+	})
 	if err != nil {
 		return fail(err)
 	}
-	check, err := tr.run(scales)
+	err = tr.run(scales, func(k int, t float64, r Row) error {
+		// Rounding is of the order of 1e-16 times the number of steps; a nonlinearity is not.
+		const tolerance = 1e-9
+		want := table.Result
+		if k < tr.evaluations {
+			e := table.Evaluations[k]
+			if want = e.Input; !sameTime(e.Time, t) {
+				return ErrNotLinear
+			}
+		}
+		if !(want.distance(r) <= tolerance) {
+			return ErrNotLinear
+		}
+		return nil
+	})
 	if err != nil {
 		return fail(err)
-	}
-	// Rounding is of the order of 1e-16 times the number of steps; a nonlinearity is not.
-	const tolerance = 1e-9
-	if d, err := Distance(table, check); err != nil || !(d <= tolerance) {
-		return fail(ErrNotLinear)
 	}
 	return table, nil
 }
@@ -188,40 +206,43 @@ func (tr *tracer) walk(m scoremodel.Model, noise sde.Noise, x []float64) error {
 	return err
 }
 
-// run takes the coefficients with the basis vectors scaled by scales.
-func (tr *tracer) run(scales []float64) (*Coefficients, error) {
-	c := &Coefficients{Solver: Name(tr.solver), Grid: slices.Clone(tr.grid), Draws: tr.draws, schedule: tr.schedule}
+// run takes the coefficients with the basis vectors scaled by scales, and shows them to visit: the input of evaluation k
+// at time t, and at last, as that of an evaluation too many, the result. The row is overwritten afterwards.
+func (tr *tracer) run(scales []float64, visit func(k int, t float64, r Row) error) error {
 	noise := &basisNoise{tracer: tr, scales: scales}
-	row := func(x []float64, evaluations int) Row {
-		at := func(from, n int) []float64 {
-			out := make([]float64, n)
-			for i := range out {
-				out[i] = x[from+i] / scales[from+i]
-			}
-			return out
+	row, k := make([]float64, tr.columns()), 0
+	show := func(x []float64, t float64) error {
+		n := 1 + tr.evaluations
+		outputs, noises := row[1:1+k], row[n:n+noise.seen]
+		for i := range outputs {
+			outputs[i] = x[1+i] / scales[1+i]
 		}
-		return Row{x[0] / scales[0], at(1, evaluations), at(1+tr.evaluations, noise.seen)}
+		for i := range noises {
+			noises[i] = x[n+i] / scales[n+i]
+		}
+		return visit(k, t, Row{x[0] / scales[0], outputs, noises})
 	}
 	model := scoremodel.Func(scoremodel.Epsilon, func(dst, x []float64, t float64) error {
-		k := len(c.Evaluations)
 		if k == tr.evaluations {
 			return ErrNotLinear // the number of evaluations depends on the state
 		}
-		c.Evaluations = append(c.Evaluations, Evaluation{t, row(x, k)})
+		if err := show(x, t); err != nil {
+			return err
+		}
 		clear(dst)
-		dst[1+k] = scales[1+k]
+		k++
+		dst[k] = scales[k]
 		return nil
 	})
 	x := make([]float64, tr.columns())
 	x[0] = scales[0]
 	if err := tr.walk(model, noise, x); err != nil {
-		return nil, err
+		return err
 	}
-	if len(c.Evaluations) < tr.evaluations || noise.next < len(tr.requests) {
-		return nil, ErrNotLinear // on zeros it did more
+	if k < tr.evaluations || noise.next < len(tr.requests) {
+		return ErrNotLinear // on zeros it did more
 	}
-	c.Result = row(x, len(c.Evaluations))
-	return c, nil
+	return show(x, tr.grid[len(tr.grid)-1])
 }
 
 // recorder is the noise of the survey.
@@ -272,7 +293,6 @@ func (b *basisNoise) Increment(dst []float64, from, to float64) error {
 // model equally often and at the same times, within 1e-12 of them, and draw noise over
 // the same intervals.
 func Distance(a, b *Coefficients) (float64, error) {
-	const same = 1e-12
 	if len(a.Evaluations) != len(b.Evaluations) {
 		return 0, fmt.Errorf("%w: %d and %d evaluations", ErrNotSame, len(a.Evaluations), len(b.Evaluations))
 	}
@@ -281,20 +301,23 @@ func Distance(a, b *Coefficients) (float64, error) {
 	}
 	for i, d := range a.Draws {
 		e := b.Draws[i]
-		if !(math.Abs(d.From-e.From) <= same*math.Abs(d.From) && math.Abs(d.To-e.To) <= same*math.Abs(d.To)) {
+		if !sameTime(d.From, e.From) || !sameTime(d.To, e.To) {
 			return 0, fmt.Errorf("%w: draw %d is over [%v, %v] and [%v, %v]", ErrNotSame, i, d.From, d.To, e.From, e.To)
 		}
 	}
 	worst := a.Result.distance(b.Result)
 	for i, e := range a.Evaluations {
 		f := b.Evaluations[i]
-		if !(math.Abs(e.Time-f.Time) <= same*math.Abs(e.Time)) {
+		if !sameTime(e.Time, f.Time) {
 			return 0, fmt.Errorf("%w: evaluation %d is at %v and %v", ErrNotSame, i, e.Time, f.Time)
 		}
 		worst = max(worst, e.Input.distance(f.Input))
 	}
 	return worst, nil
 }
+
+// sameTime reports whether two times are the same but for rounding.
+func sameTime(a, b float64) bool { return math.Abs(a-b) <= 1e-12*math.Abs(a) }
 
 // distance returns the largest difference, relative to the largest coefficient of either row.
 func (r Row) distance(s Row) float64 {
