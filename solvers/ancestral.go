@@ -30,7 +30,7 @@ import (
 //
 //	[song2021ddim], [karras2022edm]
 type Ancestral struct {
-	Inner Solver  // a method for the probability flow
+	Inner Solver  // a method for the probability flow, neither EDICT nor BDIA
 	Eta   float64 `param:"eta" about:"share of noise, from 0, the ODE, to 1, ancestral sampling"`
 	Flow  bool    `param:"flow" about:"split the step in the time of rectified flow"`
 }

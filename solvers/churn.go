@@ -26,7 +26,7 @@ import (
 //
 //	[karras2022edm]
 type Churn struct {
-	Inner  Solver  // a method for the probability flow
+	Inner  Solver  // a method for the probability flow, neither EDICT nor BDIA
 	SChurn float64 `param:"churn" about:"amount of noise over the whole run, 0 or more"`
 	SMin   float64 `param:"smin" about:"least kappa at which noise is added"`
 	SMax   float64 `param:"smax" about:"greatest kappa at which noise is added; 0 is no limit"`

@@ -50,12 +50,16 @@ func (z Zero) spread(s sde.Schedule, steps int, u func(sde.Point) float64, time 
 	var from, to float64
 	return z.place(s, steps, func(tmin, tmax float64) error {
 		from, to = u(s.At(tmax)), u(s.At(tmin))
-		if math.IsInf(to-from, 0) || math.IsNaN(to-from) {
-			return fmt.Errorf("%w: its variable goes from %v at time %v to %v at time %v, want finite numbers",
-				ErrUnsuited, from, tmax, to, tmin)
-		}
-		return nil
+		return checkRange(from, to, tmax, tmin)
 	}, func(w float64) float64 { return time(from*(1-w) + to*w) })
+}
+
+// checkRange returns an error unless the variable of a grid is finite at the ends of the domain.
+func checkRange(from, to, tmax, tmin float64) error {
+	if d := to - from; d-d != 0 {
+		return fmt.Errorf("%w: its variable goes from %v at time %v to %v at time %v, want finite numbers", ErrUnsuited, from, tmax, to, tmin)
+	}
+	return nil
 }
 
 // place places the points at the times of the fractions w = 0, …, 1 of the way from tmax to tmin, evenly

@@ -45,10 +45,7 @@ func (g RoughGrid) Times(s sde.Schedule, steps int) ([]float64, error) {
 	var from, to float64
 	return g.place(s, steps, func(tmin, tmax float64) error {
 		from, to = u(s.At(tmax)), u(s.At(tmin))
-		if math.IsInf(to-from, 0) || math.IsNaN(to-from) {
-			return fmt.Errorf("%w: its variable goes from %v at time %v to %v at time %v, want finite numbers", ErrUnsuited, from, tmax, to, tmin)
-		}
-		return nil
+		return checkRange(from, to, tmax, tmin)
 	}, func(w float64) float64 {
 		v := length(int(math.Round(w*float64(even)))) / math.Max(length(even), 1)
 		return time(from*(1-v) + to*v)

@@ -26,7 +26,7 @@ import (
 //
 //	[lugmayr2022repaint]
 type RePaint struct {
-	Of       Solver    // of the unconditional steps; nil means DDPM
+	Of       Solver    // of the unconditional steps, neither EDICT nor BDIA; nil means DDPM
 	Mask     []bool    // of Dim elements, true where the element is known
 	Known    []float64 // clean samples, one row for all or a row for each of the batch, counted from row 0; read where Mask is true
 	Resample int       // times each step is taken, at least 1; 0 means 10
