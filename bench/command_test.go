@@ -165,7 +165,7 @@ func TestFailedRuns(t *testing.T) {
 		left int
 		want string
 	}{
-		{[]string{"order", "--solvers", "ddpm,eulermaruyama", "--problem", "gaussian"}, 2*len(solvertest.Steps()) + 1, "ddpm"},
+		{[]string{"order", "--solvers", "ddpm,eulermaruyama", "--problem", "gaussian"}, len(solvertest.Steps()) + 1, "ddpm"},
 		{[]string{"equiv", "--grid", "lambda", "--steps", "5"}, 8, "ddim"},
 	} {
 		out.Reset()

@@ -166,6 +166,12 @@ func Strong(ctx context.Context, s solvers.Solver, sched sde.Schedule, data solv
 	return l[0], err
 }
 
+// WeakAndStrong returns what Weak and Strong return, from one set of coefficient tables, whose making is the cost.
+func WeakAndStrong(ctx context.Context, s solvers.Solver, sched sde.Schedule, data solvers.Normal, g solvers.Grid, steps []int) (weak, strong Ladder, err error) {
+	l, err := traced(ctx, s, sched, g, steps, weakError(data), strongError(data))
+	return l[0], l[1], err
+}
+
 func weakError(data solvers.Normal) func(*solvers.Coefficients) float64 {
 	return func(c *solvers.Coefficients) float64 {
 		law := c.Affine(data).Law(c.Marginal(c.Grid[0], data))
