@@ -168,7 +168,7 @@ func (c Control) Adapt(ctx context.Context, st Estimator, x []float64, t0, t1 fl
 			at.Retry = true
 			grow = 1
 			culprit = max(infinite, vec.FirstNonFinite(e))
-			factor := c.Safety * math.Pow(r, -1/float64(q))
+			factor := c.Safety * math.Pow(r, -1/q)
 			if !(factor >= minFactor) {
 				factor = minFactor
 			}
@@ -185,7 +185,7 @@ func (c Control) Adapt(ctx context.Context, st Estimator, x []float64, t0, t1 fl
 		}
 		factor := float64(maxFactor)
 		if r > 0 {
-			factor = c.Safety * math.Pow(r, -0.7/float64(q)) * math.Pow(previous, 0.4/float64(q))
+			factor = c.Safety * math.Pow(r, -0.7/q) * math.Pow(previous, 0.4/q)
 		}
 		h = math.Abs(at.H()) * math.Min(grow, math.Max(minFactor, factor))
 		previous, culprit, grow = math.Max(r, 1e-4), -1, maxFactor

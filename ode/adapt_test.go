@@ -283,13 +283,13 @@ func (s *ideal) Step(dst, src []float64, at ode.Span) error {
 	return nil
 }
 
-func (s *ideal) LocalError(dst []float64) (int, error) {
+func (s *ideal) LocalError(dst []float64) (float64, error) {
 	h := s.lengths[len(s.lengths)-1]
 	dst[0] = math.Pow(h, float64(s.order))
 	if h > s.domain {
 		dst[0] = math.NaN()
 	}
-	return s.order, nil
+	return float64(s.order), nil
 }
 
 // With an ideal error and the tolerance 1 the lengths of a proportional-integral

@@ -60,9 +60,9 @@ type Estimator interface {
 
 	// LocalError writes to dst an estimate of the error that the latest Step
 	// committed, and returns the power of the step's length with which the
-	// estimate vanishes. It may evaluate the vector field once, at the end of the
+	// estimate vanishes; it may be half an integer for a stochastic method. It may evaluate the vector field once, at the end of the
 	// step; the next step then starts from that evaluation.
-	LocalError(dst []float64) (order int, err error)
+	LocalError(dst []float64) (power float64, err error)
 }
 
 // A Deriver is a Stepper that can evaluate the vector field it integrates, from

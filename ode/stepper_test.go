@@ -292,9 +292,9 @@ func TestLocalErrorIsDifference(t *testing.T) {
 		lower.B, lower.Embedded = tab.Embedded, nil
 		high, low := step(t, st, start, at), step(t, lower.Stepper(coupled, len(start)), start, at)
 		e := make([]float64, len(start))
-		order, err := est.LocalError(e)
-		if err != nil || order != tab.EmbeddedOrder+1 {
-			t.Errorf("LocalError of %s = %d, %v, want %d", tab.Name, order, err, tab.EmbeddedOrder+1)
+		power, err := est.LocalError(e)
+		if err != nil || power != float64(tab.EmbeddedOrder+1) {
+			t.Errorf("LocalError of %s = %g, %v, want %d", tab.Name, power, err, tab.EmbeddedOrder+1)
 		}
 		for i := range e {
 			// Three roundings of numbers near 1.
@@ -314,7 +314,7 @@ func TestLocalErrorOrder(t *testing.T) {
 		}
 		for _, sign := range []float64{1, -1} {
 			var hs, es []float64
-			order := 0
+			order := 0.0
 			for k := range 6 {
 				h := math.Ldexp(0.5, -k)
 				st := tab.Stepper(coupled, len(start))
@@ -328,8 +328,8 @@ func TestLocalErrorOrder(t *testing.T) {
 				// The next term of the estimate is not small before the rounding is met.
 				hs, es, within = hs[3:], es[3:], 0.2
 			}
-			if got := slope(hs, es); !(math.Abs(got-float64(order)) < within) {
-				t.Errorf("%s with the sign %v of h: the estimate falls as h^%.3f, want h^%d: %v", tab.Name, sign, got, order, es)
+			if got := slope(hs, es); !(math.Abs(got-order) < within) {
+				t.Errorf("%s with the sign %v of h: the estimate falls as h^%.3f, want h^%g: %v", tab.Name, sign, got, order, es)
 			}
 		}
 	}

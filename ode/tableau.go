@@ -233,7 +233,7 @@ type embedded struct {
 	weights []float64 // B - Embedded
 }
 
-func (r *embedded) LocalError(dst []float64) (int, error) {
+func (r *embedded) LocalError(dst []float64) (float64, error) {
 	if r.fsal && !r.ahead {
 		last := len(r.k) - 1
 		if err := r.f(r.k[last], r.x, r.at.To); err != nil {
@@ -248,5 +248,5 @@ func (r *embedded) LocalError(dst []float64) (int, error) {
 		}
 	}
 	vec.Lin(dst, ts...)
-	return r.tab.EmbeddedOrder + 1, nil
+	return float64(r.tab.EmbeddedOrder + 1), nil
 }

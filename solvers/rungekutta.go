@@ -183,10 +183,10 @@ type substitutedEstimator struct {
 
 // LocalError implements ode.Estimator. A step that is short in time is short in u, so
 // the estimate vanishes with the same power of either.
-func (s *substitutedEstimator) LocalError(dst []float64) (int, error) {
-	order, err := s.estimator.LocalError(dst)
+func (s *substitutedEstimator) LocalError(dst []float64) (float64, error) {
+	power, err := s.estimator.LocalError(dst)
 	if err == nil && s.in == Kappa {
 		vec.Lin(dst, vec.Term{C: s.to.Alpha, X: dst})
 	}
-	return order, err
+	return power, err
 }

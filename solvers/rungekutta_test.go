@@ -38,7 +38,7 @@ func TestLocalErrorIsOfTheState(t *testing.T) {
 			}
 			estimate = make([]float64, len(x))
 			if order, err := e.LocalError(estimate); order != 2 || err != nil {
-				t.Errorf("heun in variable %d: LocalError says order %d, %v, want 2", in, order, err)
+				t.Errorf("heun in variable %d: LocalError says power %g, %v, want 2", in, order, err)
 			}
 		}
 		want := make([]float64, len(x))

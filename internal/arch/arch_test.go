@@ -25,6 +25,7 @@ var order = []string{
 	"bench/scheduler",
 	"bench/study",
 	"bench/report",
+	"bench/command",
 	"bench",
 }
 

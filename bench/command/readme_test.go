@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"flag"
@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the generated parts of the README")
 
-const readme = "../README.md"
+const readme = "../../README.md"
 
 // TestREADME checks that the README's example is the tested one and that its table of
 // solvers is the catalogue's; with -update it makes them so.
@@ -28,7 +28,7 @@ func TestREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := string(data)
-	want = replace(t, want, "example", "```go\n"+exampleBody(t, "../solvers/example_test.go", "ExampleSample")+"```\n")
+	want = replace(t, want, "example", "```go\n"+exampleBody(t, "../../solvers/example_test.go", "ExampleSample")+"```\n")
 	want = replace(t, want, "catalogue", solverTable())
 	want = replace(t, want, "equivalences", claimTable())
 	if *update {
@@ -38,7 +38,7 @@ func TestREADME(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(want, string(data)); diff != "" {
-		t.Errorf("the README is not up to date, run go test ./bench -run README -update (-want +got):\n%s", diff)
+		t.Errorf("the README is not up to date, run go test ./bench/command -run README -update (-want +got):\n%s", diff)
 	}
 }
 
