@@ -65,6 +65,21 @@ type Estimator interface {
 	LocalError(dst []float64) (power float64, err error)
 }
 
+// A PairEstimator is an Estimator with two estimates of the error, a fine one e and a coarse one c of lower order. Control
+// then takes, for each row and with root mean squares in units of the tolerance,
+//
+//	E = e² / √(e² + 0.01 c²)
+//
+// which is near e when the two agree, and much less where the coarse one says that e, itself of a low order, is far too
+// pessimistic [hairer1993, II.10].
+type PairEstimator interface {
+	Estimator
+
+	// LocalErrors writes the two estimates for the latest Step to fine and coarse, as LocalError does the one, and returns the power of the step's
+	// length with which E vanishes where c dominates.
+	LocalErrors(fine, coarse []float64) (power float64, err error)
+}
+
 // A Deriver is a Stepper that can evaluate the vector field it integrates, from
 // which Control.Adapt finds the length of the first step.
 type Deriver interface {
@@ -77,8 +92,8 @@ type Counter interface {
 	// NFE returns the evaluations made since the Stepper was made, by all of its methods.
 	NFE() int
 
-	// Cost returns the most evaluations that Step over at, and LocalError after it if there is one, will take.
-	Cost(at Span) int
+	// Cost returns the most evaluations that Step over at will take, with LocalError after it if there is one and Interpolate if that is asked for.
+	Cost(at Span, interpolate bool) int
 }
 
 // An Observer sees every accepted step and the state at its end, which it must
