@@ -2,6 +2,7 @@ package ode
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -118,6 +119,24 @@ func (in *Integration) end(s Status, element int, err error) bool {
 		in.err = &StepError{in.at, element, err}
 	}
 	return false
+}
+
+// halt ends the integration by the wish of who looks on: well if that is ErrStop.
+func (in *Integration) halt(err error) error {
+	in.at = in.last
+	if errors.Is(err, ErrStop) {
+		in.stats.Status = Stopped
+		return nil
+	}
+	in.end(statusOf(err), -1, err)
+	return in.err
+}
+
+// interrupt ends the integration inside of its latest step, at the time t with the state x.
+func (in *Integration) interrupt(t float64, x []float64) {
+	in.last.To = t
+	copy(in.now, x)
+	in.stats.Status = EventReached
 }
 
 // Next advances to the end of the next step that is accepted, over as many proposals as that takes. It returns false if there is none:
@@ -251,7 +270,8 @@ func (in *Integration) estimate(next []float64) (r, power float64, err error) {
 // tooSmall ends an integration whose next step would be shorter than what.
 func (in *Integration) tooSmall(what string) bool {
 	if in.culprit >= 0 {
-		return in.end(NonFinite, in.culprit, ErrNonFinite)
+		err := nonFinite(in.st)
+		return in.end(statusOf(err), in.culprit, err)
 	}
 	return in.end(StepTooSmall, -1, fmt.Errorf("%w: below %s", ErrStepTooSmall, what))
 }
