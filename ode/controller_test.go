@@ -217,7 +217,7 @@ func TestMin(t *testing.T) {
 		}
 		x = p.exact(p.t0)
 		stats, err = ode.Control{Rel: 1e-9, Abs: 1e-9, Min: 0.25}.Adapt(context.Background(), estimator(ode.BS3, p.f, 1), x, p.t0, p.t1, nil)
-		want := "ode: step is too small: below Min, 0.25: one of 0.25 has an error of "
+		want := "ode: step is too small: below Min, 0.25, at which the error is "
 		if stats.Status != ode.StepTooSmall || !errors.Is(err, ode.ErrStepTooSmall) || !strings.Contains(message(err), want) {
 			t.Errorf("%s with Min 0.25 = %+v, %v, want %q", p.name, stats, err, want)
 		}

@@ -226,11 +226,12 @@ func (in *Integration) propose(ctx context.Context) bool {
 		in.at.Retry = true
 		in.grow = 1
 		in.culprit = max(infinite, vec.FirstNonFinite(in.e))
+		// Of in.h too: h alone, rounded to the precision of the time, may come out as it was for ever, or just above Min.
+		h = math.Min(in.h, h)
 		if h <= c.Min {
-			return in.tooSmall(fmt.Sprintf("Min, %g: one of %g has an error of %.3g tolerances", c.Min, h, r))
+			return in.tooSmall(fmt.Sprintf("Min, %g, at which the error is %.3g tolerances", c.Min, r))
 		}
-		// Of in.h too: h alone, rounded to the precision of the time, may come out as it was for ever.
-		in.h = math.Max(math.Min(in.h, h)*v.factor, c.Min)
+		in.h = math.Max(h*v.factor, c.Min)
 		return false
 	}
 	in.now, in.was, in.r, in.last = next, in.now, r, in.at

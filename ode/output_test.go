@@ -82,6 +82,30 @@ func TestSolveTimes(t *testing.T) {
 	}
 }
 
+// Steps, and states written inside of them, allocate nothing.
+func TestSolveAllocates(t *testing.T) {
+	for _, tab := range estimators() {
+		allocs := func(n int, to float64) float64 {
+			st := estimator(tab, coupled, 3)
+			var out ode.Output
+			for i := range n {
+				out.Times = append(out.Times, to*float64(i)/float64(n))
+			}
+			out.Write = func(int, float64, []float64) error { return nil }
+			x := make([]float64, 3)
+			return testing.AllocsPerRun(5, func() {
+				copy(x, start)
+				if _, err := (ode.Control{Max: 0.01}).Solve(context.Background(), st, x, 0, to, out); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		if few, many := allocs(3, 0.1), allocs(300, 1); few != many {
+			t.Errorf("%s: %v allocations with few steps and times, %v with many", tab.Name, few, many)
+		}
+	}
+}
+
 // A time at the end of a step gets the step's state, without an evaluation.
 func TestSolveTimesAtSteps(t *testing.T) {
 	var r record
