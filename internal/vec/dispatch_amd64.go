@@ -113,3 +113,73 @@ func errorSquares(e, x, y []float64, abs, rel float64) float64 {
 	}
 	return errorSquaresTwin(e, x, y, abs, rel)
 }
+
+func exp(dst, x []float64, floor float64) {
+	switch n := len(x); {
+	case n == 0:
+	case active == avx512:
+		expAVX512(&dst[0], &x[0], n, floor)
+	case active == avx2:
+		expAVX2(&dst[0], &x[0], n, floor)
+	default:
+		expTwin(dst, x, floor)
+	}
+}
+
+func product(c, a, b []float64, bias *[tileRows]float64) {
+	var start *float64
+	if bias != nil {
+		start = &bias[0]
+	}
+	switch n := len(b) / PanelRows; {
+	case active == avx512 && n > 0:
+		productAVX512(&c[0], &a[0], &b[0], n, start)
+	case active == avx2 && n > 0:
+		productAVX2(&c[0], &a[0], &b[0], n, start)
+	default:
+		productTwin(c, a, b, bias)
+	}
+}
+
+func listed(c, a, b []float64, list []int32) {
+	switch active {
+	case avx512:
+		listedAVX512(&c[0], &a[0], &b[0], &list[0], len(list))
+	case avx2:
+		listedAVX2(&c[0], &a[0], &b[0], &list[0], len(list))
+	default:
+		listedTwin(c, a, b, list)
+	}
+}
+
+func nonzero(list []int32, p []float64) int {
+	switch n := len(p) / PanelRows; {
+	case active == avx512 && n > 0:
+		return nonzeroAVX512(&list[0], &p[0], n)
+	case active == avx2 && n > 0:
+		return nonzeroAVX2(&list[0], &p[0], n)
+	}
+	return nonzeroTwin(list, p)
+}
+
+func logits(p, bias, gain []float64, alpha float64, half, top *[PanelRows]float64) {
+	switch active {
+	case avx512:
+		logitsAVX512(&p[0], len(bias), &bias[0], &gain[0], alpha, &half[0], &top[0])
+	case avx2:
+		logitsAVX2(&p[0], len(bias), &bias[0], &gain[0], alpha, &half[0], &top[0])
+	default:
+		logitsTwin(p, bias, gain, alpha, half, top)
+	}
+}
+
+func weights(p, gain []float64, top *[PanelRows]float64, floor float64, sum, gained *[PanelRows]float64) {
+	switch active {
+	case avx512:
+		weightsAVX512(&p[0], len(gain), &top[0], &gain[0], floor, &sum[0], &gained[0])
+	case avx2:
+		weightsAVX2(&p[0], len(gain), &top[0], &gain[0], floor, &sum[0], &gained[0])
+	default:
+		weightsTwin(p, gain, top, floor, sum, gained)
+	}
+}

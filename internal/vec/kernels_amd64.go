@@ -59,6 +59,36 @@ func squaresAVX2(x *float64, n int) float64
 //go:noescape
 func errorsAVX2(e *float64, x *float64, y *float64, n int, abs float64, rel float64) float64
 
+// expAVX2 writes exp(x), or 0 where x is below floor, to dst; no x is above 709.
+//
+//go:noescape
+func expAVX2(dst *float64, x *float64, n int, floor float64)
+
+// productAVX2 adds the product of a, n × 8, transposed, and b, n × 16, to bias in c, 8 × 16; without bias to c itself.
+//
+//go:noescape
+func productAVX2(c *float64, a *float64, b *float64, n int, bias *float64)
+
+// listedAVX2 adds the product of the n listed rows of a, 8 wide, transposed, and of b, 16 wide, to c, 8 × 16.
+//
+//go:noescape
+func listedAVX2(c *float64, a *float64, b *float64, list *int32, n int)
+
+// nonzeroAVX2 lists the rows of p, n × 16, that have a bit set, and returns their number. list has room for n.
+//
+//go:noescape
+func nonzeroAVX2(list *int32, p *float64, n int) int
+
+// logitsAVX2 writes bias + gain·(alpha·p - half) to p, n × 16, and the largest of each column to top.
+//
+//go:noescape
+func logitsAVX2(p *float64, n int, bias *float64, gain *float64, alpha float64, half *float64, top *float64)
+
+// weightsAVX2 writes gain·exp(p - top), or 0 where p - top is below floor, to p, n × 16, and the sums of the columns, without and with gain.
+//
+//go:noescape
+func weightsAVX2(p *float64, n int, top *float64, gain *float64, floor float64, sum *float64, gained *float64)
+
 // lin1AVX512 writes the sum of 1 terms, of n elements, to dst; term is the first one's factor.
 //
 //go:noescape
@@ -113,3 +143,33 @@ func squaresAVX512(x *float64, n int) float64
 //
 //go:noescape
 func errorsAVX512(e *float64, x *float64, y *float64, n int, abs float64, rel float64) float64
+
+// expAVX512 writes exp(x), or 0 where x is below floor, to dst; no x is above 709.
+//
+//go:noescape
+func expAVX512(dst *float64, x *float64, n int, floor float64)
+
+// productAVX512 adds the product of a, n × 8, transposed, and b, n × 16, to bias in c, 8 × 16; without bias to c itself.
+//
+//go:noescape
+func productAVX512(c *float64, a *float64, b *float64, n int, bias *float64)
+
+// listedAVX512 adds the product of the n listed rows of a, 8 wide, transposed, and of b, 16 wide, to c, 8 × 16.
+//
+//go:noescape
+func listedAVX512(c *float64, a *float64, b *float64, list *int32, n int)
+
+// nonzeroAVX512 lists the rows of p, n × 16, that have a bit set, and returns their number. list has room for n.
+//
+//go:noescape
+func nonzeroAVX512(list *int32, p *float64, n int) int
+
+// logitsAVX512 writes bias + gain·(alpha·p - half) to p, n × 16, and the largest of each column to top.
+//
+//go:noescape
+func logitsAVX512(p *float64, n int, bias *float64, gain *float64, alpha float64, half *float64, top *float64)
+
+// weightsAVX512 writes gain·exp(p - top), or 0 where p - top is below floor, to p, n × 16, and the sums of the columns, without and with gain.
+//
+//go:noescape
+func weightsAVX512(p *float64, n int, top *float64, gain *float64, floor float64, sum *float64, gained *float64)

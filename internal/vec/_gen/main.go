@@ -24,6 +24,12 @@ func main() {
 		l.finite()
 		l.rowSquares()
 		l.rowErrors()
+		l.exp()
+		l.product(false)
+		l.product(true)
+		l.nonzero()
+		l.logits()
+		l.weights()
 	}
 	Generate()
 }
