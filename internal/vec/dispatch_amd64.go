@@ -183,3 +183,14 @@ func weights(p, gain []float64, top *[PanelRows]float64, floor float64, sum, gai
 		weightsTwin(p, gain, top, floor, sum, gained)
 	}
 }
+
+func normals(dst []float64, keys *[20]uint64, low, high, stepLow, stepHigh, draw uint64, scale float64) {
+	switch active {
+	case avx512:
+		normalsAVX512(&dst[0], len(dst)/normalBlock, keys, low, high, stepLow, stepHigh, draw, scale)
+	case avx2:
+		normalsAVX2(&dst[0], len(dst)/normalBlock, keys, low, high, stepLow, stepHigh, draw, scale)
+	default:
+		normalsTwin(dst, keys, low, high, stepLow, stepHigh, draw, scale)
+	}
+}

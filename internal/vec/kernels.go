@@ -29,3 +29,7 @@ func logits(p, bias, gain []float64, alpha float64, half, top *[PanelRows]float6
 func weights(p, gain []float64, top *[PanelRows]float64, floor float64, sum, gained *[PanelRows]float64) {
 	weightsTwin(p, gain, top, floor, sum, gained)
 }
+
+func normals(dst []float64, keys *[20]uint64, low, high, stepLow, stepHigh, draw uint64, scale float64) {
+	normalsTwin(dst, keys, low, high, stepLow, stepHigh, draw, scale)
+}

@@ -89,6 +89,11 @@ func logitsAVX2(p *float64, n int, bias *float64, gain *float64, alpha float64, 
 //go:noescape
 func weightsAVX2(p *float64, n int, top *float64, gain *float64, floor float64, sum *float64, gained *float64)
 
+// normalsAVX2 writes blocks of normalBlock normals to dst: two for each counter (low + i·stepLow, high + i·stepHigh, draw).
+//
+//go:noescape
+func normalsAVX2(dst *float64, blocks int, keys *[20]uint64, low uint64, high uint64, stepLow uint64, stepHigh uint64, draw uint64, scale float64)
+
 // lin1AVX512 writes the sum of 1 terms, of n elements, to dst; term is the first one's factor.
 //
 //go:noescape
@@ -173,3 +178,8 @@ func logitsAVX512(p *float64, n int, bias *float64, gain *float64, alpha float64
 //
 //go:noescape
 func weightsAVX512(p *float64, n int, top *float64, gain *float64, floor float64, sum *float64, gained *float64)
+
+// normalsAVX512 writes blocks of normalBlock normals to dst: two for each counter (low + i·stepLow, high + i·stepHigh, draw).
+//
+//go:noescape
+func normalsAVX512(dst *float64, blocks int, keys *[20]uint64, low uint64, high uint64, stepLow uint64, stepHigh uint64, draw uint64, scale float64)

@@ -187,3 +187,19 @@ func BenchmarkPanelLevels(b *testing.B) {
 		})
 	}
 }
+
+// The kernels of normals give the bits of their twin.
+func TestNormalKernelsEqualTwin(t *testing.T) {
+	atEachLevel(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(11, 12))
+		for range 200 {
+			keys := roundKeys(rng.Uint64())
+			low, high, draw := rng.Uint64()>>rng.IntN(64), rng.Uint64()>>rng.IntN(64), rng.Uint64()>>rng.IntN(64)
+			stepLow, stepHigh := uint64(rng.IntN(2)), uint64(rng.IntN(2))
+			want, got := make([]float64, 3*normalBlock), make([]float64, 3*normalBlock)
+			normalsTwin(want, &keys, low, high, stepLow, stepHigh, draw, 0.3)
+			normals(got, &keys, low, high, stepLow, stepHigh, draw, 0.3)
+			compare(t, fmt.Sprintf("normals of (%d, %d, %d)", low, high, draw), want, got)
+		}
+	})
+}

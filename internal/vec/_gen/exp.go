@@ -18,15 +18,17 @@ type exponential struct {
 	series                       []Op // from the highest power down
 }
 
-var spreads = map[float64]Mem{}
+var spreads = map[uint64]Mem{}
 
 // spread returns a constant in memory, eight times.
-func spread(v float64) Mem {
+func spread(v float64) Mem { return spreadBits(math.Float64bits(v)) }
+
+func spreadBits(v uint64) Mem {
 	m, ok := spreads[v]
 	if !ok {
-		m = GLOBL(fmt.Sprintf("eight%016x", math.Float64bits(v)), RODATA|NOPTR)
+		m = GLOBL(fmt.Sprintf("eight%016x", v), RODATA|NOPTR)
 		for i := range 8 {
-			DATA(i*8, U64(math.Float64bits(v)))
+			DATA(i*8, U64(v))
 		}
 		spreads[v] = m
 	}

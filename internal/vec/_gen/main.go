@@ -30,6 +30,7 @@ func main() {
 		l.nonzero()
 		l.logits()
 		l.weights()
+		l.normals()
 	}
 	Generate()
 }
