@@ -46,33 +46,44 @@ type generator struct {
 
 // rows fills rows of dim elements, the first of which has the given number.
 func (g generator) rows(dst []float64, dim int, first uint64) {
-	var spare [normalBlock]float64
-	if dim > 2 {
-		for i := 0; i < len(dst); i += dim {
-			row := dst[i : i+dim]
-			whole := dim / normalBlock
-			g.fill(row, whole, 0, first, 1, 0)
-			if rest := row[whole*normalBlock:]; len(rest) > 0 {
-				g.fill(spare[:], 1, uint64(whole*normalBlock/2), first, 1, 0)
-				copy(rest, spare[:])
-			}
-			first++
+	if dim >= normalBlock/2 {
+		for ; len(dst) > 0; dst, first = dst[dim:], first+1 {
+			g.row(dst[:dim], first)
 		}
 		return
 	}
-	// A row is one pair or half of one, so a block is of many rows.
-	if dim == 2 {
+	if dim == 2 { // rows of one pair each follow each other
 		whole := len(dst) / normalBlock
 		g.fill(dst, whole, 0, first, 0, 1)
 		dst, first = dst[whole*normalBlock:], first+uint64(whole*normalBlock/2)
 	}
+	// A block is of one pair each of many rows.
+	var spare [normalBlock]float64
 	for len(dst) > 0 {
-		g.fill(spare[:], 1, 0, first, 0, 1)
 		n := min(normalBlock/2, len(dst)/dim)
-		for i := range n {
-			copy(dst[i*dim:(i+1)*dim], spare[2*i:])
+		for j := 0; j < dim; j += 2 {
+			g.fill(spare[:], 1, uint64(j/2), first, 0, 1)
+			for i := range n {
+				dst[i*dim+j] = spare[2*i]
+			}
+			if j+1 < dim {
+				for i := range n {
+					dst[i*dim+j+1] = spare[2*i+1]
+				}
+			}
 		}
 		dst, first = dst[n*dim:], first+uint64(n)
+	}
+}
+
+// row fills the row with the given number.
+func (g *generator) row(dst []float64, number uint64) {
+	whole := len(dst) / normalBlock
+	g.fill(dst, whole, 0, number, 1, 0)
+	if rest := dst[whole*normalBlock:]; len(rest) > 0 {
+		var spare [normalBlock]float64
+		g.fill(spare[:], 1, uint64(whole*normalBlock/2), number, 1, 0)
+		copy(rest, spare[:])
 	}
 }
 
