@@ -65,21 +65,22 @@ func TestNormalsAreKeyed(t *testing.T) {
 			}
 		}
 	}
-	// Across the border of the counter's word.
+	// Across the border of the counter's word, where numbers are long enough to have one.
+	const edge = math.MaxInt >> 31
 	border := make([]float64, 4)
-	Normals(border, 2, 1, 3, 4, 1<<32-1)
+	Normals(border, 2, 1, 3, 4, edge)
 	for i := range 2 {
 		one := make([]float64, 2)
-		Normals(one, 2, 1, 3, 4, 1<<32-1+i)
+		Normals(one, 2, 1, 3, 4, edge+i)
 		if diff := cmp.Diff(one, border[2*i:][:2]); diff != "" {
-			t.Errorf("row %d (-alone +with its neighbour):\n%s", 1<<32-1+i, diff)
+			t.Errorf("row %d (-alone +with its neighbour):\n%s", edge+i, diff)
 		}
 	}
 	seen := map[float64]string{}
 	for _, c := range []struct {
 		seed, draw uint64
 		first      int
-	}{{0, 0, 0}, {1, 0, 0}, {1 << 32, 0, 0}, {0, 1, 0}, {0, 1 << 32, 0}, {0, 1 << 63, 0}, {0, 0, 1}, {0, 0, 1 << 32}, {0, 0, 1 << 40}} {
+	}{{0, 0, 0}, {1, 0, 0}, {1 << 32, 0, 0}, {0, 1, 0}, {0, 1 << 32, 0}, {0, 1 << 63, 0}, {0, 0, 1}, {0, 0, edge + 2}, {0, 0, 300 * (edge + 1)}} {
 		z := make([]float64, 64)
 		Normals(z, 64, 1, c.seed, c.draw, c.first)
 		for _, v := range z {
