@@ -378,7 +378,14 @@ func TestIntegration(t *testing.T) {
 			t.Errorf("%s: by hand (-Adapt +Next), and x, which is not touched:\n%s", tab.Name, diff)
 		}
 	}
-	in, err := c.Start(&ideal{order: 1, domain: 9}, []float64{1}, 0, 1)
+	// When a proposal has failed there is no latest step to tell of.
+	in, err := ode.Control{}.Start(estimator(ode.DP5, func(dst, x []float64, _ float64) error { dst[0] = x[0] * x[0]; return nil }, 1), []float64{1}, 0, 2)
+	for err == nil && in.Next(context.Background()) {
+	}
+	if at := in.Span(); err != nil || !errors.Is(in.Err(), ode.ErrStepTooSmall) || !errors.Is(in.Interpolate(make([]float64, 1), at.To), ode.ErrTime) {
+		t.Errorf("at a pole: %v, and Interpolate does not fail", in.Err())
+	}
+	in, err = c.Start(&ideal{order: 1, domain: 9}, []float64{1}, 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
