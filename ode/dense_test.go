@@ -139,10 +139,14 @@ func deep(rows [][]float64) [][]float64 {
 func TestInterpolateEnds(t *testing.T) {
 	for _, tab := range ode.Tableaus() {
 		for _, at := range []ode.Span{{From: 1, To: 1.5}, {From: 2, To: 1.4}} {
-			st := tab.Stepper(coupled, 3).(ode.Interpolator)
+			calls := 0
+			st := tab.Stepper(func(dst, x []float64, t float64) error { calls++; return coupled(dst, x, t) }, 3).(ode.Interpolator)
 			to, y, f := make([]float64, 3), make([]float64, 3), make([]float64, 3)
 			if err := st.Step(to, start, at); err != nil {
 				t.Fatal(err)
+			}
+			if err := st.Interpolate(y, start, to, 1); err != nil || calls != tab.Evaluations() {
+				t.Errorf("%s: %v, %d evaluations by a step and for its end, want %d", tab.Name, err, calls, tab.Evaluations())
 			}
 			for _, end := range []struct {
 				theta, inside float64
@@ -153,6 +157,9 @@ func TestInterpolateEnds(t *testing.T) {
 				}
 				if diff := cmp.Diff(end.x, y); diff != "" {
 					t.Errorf("%s at %v (-state +interpolant):\n%s", tab.Name, end.theta, diff)
+				}
+				if end.theta == 0 && calls != tab.Evaluations() {
+					t.Errorf("%s: %d evaluations by a step and for its start, want %d", tab.Name, calls, tab.Evaluations())
 				}
 				if err := st.Interpolate(y, start, to, end.inside); err != nil {
 					t.Fatal(err)

@@ -82,6 +82,27 @@ func TestSolveTimes(t *testing.T) {
 	}
 }
 
+// The budget of evaluations holds for what output costs too.
+func TestSolveMaxNFE(t *testing.T) {
+	for _, tab := range estimators() {
+		run := func(most int) (ode.Result, int, error) {
+			var states [][]float64
+			p := probe{f: problems[1].f}
+			res, err := ode.Control{Rel: 1e-3, First: 0.5, MaxNFE: most}.Solve(context.Background(), estimator(tab, p.field, 1), []float64{1}, 0, 2, every(50, 0, 2, &states))
+			return res, p.calls, err
+		}
+		_, enough, err := run(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for most := 1; most <= enough; most++ {
+			if res, calls, err := run(most); calls > most || res.NFE != calls || most < enough && !errors.Is(err, ode.ErrTooManyEvaluations) {
+				t.Errorf("%s, MaxNFE %d of %d: %d calls, %+v, %v", tab.Name, most, enough, calls, res, err)
+			}
+		}
+	}
+}
+
 // Steps, and states written inside of them, allocate nothing.
 func TestSolveAllocates(t *testing.T) {
 	for _, tab := range estimators() {
