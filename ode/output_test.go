@@ -167,6 +167,7 @@ func TestSolveRefuses(t *testing.T) {
 		{ode.Output{Times: []float64{1.5}, Write: write}, ode.ErrTime, "ode: bad time of output: time 0 is 1.5, want it from 1 to 0"},
 		{ode.Output{Times: []float64{nan}, Write: write}, ode.ErrTime, "ode: bad time of output: time 0 is NaN, want it from 1 to 0"},
 		{ode.Output{Events: []ode.Event{{}}}, ode.ErrEvent, "ode: bad event: event 0 has no function"},
+		{ode.Output{Events: []ode.Event{{G: g, Points: -1}}}, ode.ErrEvent, "ode: bad event: event 0 has -1 points, want at least 0"},
 		{ode.Output{Events: []ode.Event{{G: g}, {G: g, Direction: 2}}}, ode.ErrEvent, "ode: bad event: event 1 has direction 2, want -1, 0 or 1"},
 	} {
 		p := probe{f: coupled}
@@ -291,6 +292,30 @@ func TestSolveEventsInOneStep(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" || err != nil || res.Status != test.status || !(math.Abs(sign*res.T-test.end) < 1e-15) || res.Steps != 1 {
 				t.Errorf("towards %v: %+v, %v, want %v at %v; events (-want +got):\n%s", sign, res, err, test.status, test.end, diff)
+			}
+		}
+	}
+}
+
+// A function that comes back within a step is seen at the points inside of it.
+func TestSolveEventPoints(t *testing.T) {
+	still := func(dst, _ []float64, _ float64) error { dst[0] = 0; return nil }
+	twice := func(_ []float64, t float64) float64 { return (math.Abs(t) - 0.33) * (math.Abs(t) - 0.38) }
+	for _, sign := range []float64{1, -1} {
+		for _, test := range []struct {
+			points, direction int
+			want              []float64
+		}{
+			{0, 0, nil}, {1, 0, nil}, {6, 0, nil}, {19, 0, []float64{0.33, 0.38}}, {19, -1, []float64{0.33}}, {19, 1, []float64{0.38}},
+		} {
+			res, err := ode.Control{First: 1}.Solve(context.Background(), estimator(ode.DOP853, still, 1), []float64{0}, 0, sign, ode.Output{
+				Events: []ode.Event{{G: twice, Points: test.points, Direction: test.direction}}})
+			var got []float64
+			for _, o := range res.Events {
+				got = append(got, sign*o.T)
+			}
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(0, 1e-15)); diff != "" || err != nil || res.Steps != 1 {
+				t.Errorf("towards %v, %d points, direction %d: %+v, %v, events (-want +got):\n%s", sign, test.points, test.direction, res.Stats, err, diff)
 			}
 		}
 	}
