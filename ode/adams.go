@@ -124,7 +124,7 @@ func (a Adams) Evaluations(steps int) int {
 //
 // The estimate is Milne's device [milne1926]. The errors of the predictor and of the corrector are the integrals P and C of the
 // polynomials that vanish at their nodes, times the same divided difference of f; their results differ by (P - C) times that, and
-// C/(P - C) of the difference is the error of the correction. On equal steps and of order 4 it is 19/270. While the predictor has
+// -C/(P - C) of the difference, the correction minus the prediction, is the error of the correction. On equal steps and of order 4 it is 19/270. While the predictor has
 // fewer nodes than the corrector, the difference is the predictor's error.
 //
 // Errors: ErrMethod.
@@ -302,7 +302,7 @@ func (a *adamsEstimator) LocalError(dst []float64) (float64, error) {
 	if a.corrected == a.predicted {
 		p := nodePolynomial(a.nodes[1:a.predicted+1], a.moments[:])
 		c := nodePolynomial(a.nodes[:a.corrected], a.moments[:])
-		scale *= c / (p - c)
+		scale *= -c / (p - c)
 	}
 	terms := append(a.terms[:0], vec.Term{C: scale * a.corrector[0], X: a.ahead})
 	for j, w := range a.predictor[:a.predicted] {
