@@ -372,6 +372,53 @@ func TestAdamsEvaluations(t *testing.T) {
 	}
 }
 
+// The first step of order 2 is Heun's, and the estimate while the corrector has one node more is that of an embedded method.
+func TestAdamsBeginsWithHeun(t *testing.T) {
+	at := ode.Span{From: 0.2, To: 0.5}
+	heun := ode.Heun.Stepper(coupled, len(start))
+	for _, mode := range []ode.AdamsMode{ode.PECE, ode.PEC} {
+		st := adams(t, ode.Adams{Order: 2, Mode: mode}, coupled, len(start))
+		if diff := cmp.Diff(step(t, heun, start, at), step(t, st, start, at), cmpopts.EquateApprox(0, 1e-15)); diff != "" {
+			t.Errorf("mode %d: the first step (-heun +got):\n%s", mode, diff)
+		}
+		want, got := make([]float64, len(start)), make([]float64, len(start))
+		wantPower, _ := heun.(ode.Estimator).LocalError(want)
+		power, _ := st.(ode.Estimator).LocalError(got)
+		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-15)); diff != "" || power != wantPower {
+			t.Errorf("mode %d: LocalError of power %v, want %v (-heun +got):\n%s", mode, power, wantPower, diff)
+		}
+	}
+}
+
+// What the estimate of a starting step has evaluated at its end is not evaluated again.
+func TestAdamsReusesTheEstimate(t *testing.T) {
+	for _, test := range []struct {
+		mode ode.AdamsMode
+		want []int // evaluations in each step and its estimate
+	}{
+		// BS3: three stages, and the fourth for the estimate; it is the first of the next step.
+		{ode.PECE, []int{4, 3, 1, 2, 2}},
+		{ode.PEC, []int{4, 3, 1, 1, 1}},
+	} {
+		calls := 0
+		st := adams(t, ode.Adams{Order: 4, Mode: test.mode}, func(dst, x []float64, t float64) error {
+			calls++
+			return coupled(dst, x, t)
+		}, len(start))
+		x := slices.Clone(start)
+		var got []int
+		for at := range ode.Spans(jolty.grid(0, 1, 5)) {
+			calls = 0
+			x = step(t, st, x, at)
+			localError(t, st, len(x))
+			got = append(got, calls)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("mode %d: evaluations (-want +got):\n%s", test.mode, diff)
+		}
+	}
+}
+
 // Rejected proposals, steps in place and an earlier trajectory leave no trace.
 func TestAdamsHistory(t *testing.T) {
 	grid := jolty.grid(0.2, 1.4, 9)

@@ -39,6 +39,8 @@ func TestExpCoefficients(t *testing.T) {
 				{(-4 - z + e*(4-3*z+z*z)) / z3, 4 * (2 + z + e*(-2+z)) / z3, (-4 - 3*z - z*z + e*(4-z)) / z3}}},
 			{ode.ETD4, [][]float64{nil, {(half - 1) / z}, {0, (half - 1) / z}, {(half - 1) * (half - 1) / z, 0, 2 * (half - 1) / z},
 				{(-4 - z + e*(4-3*z+z*z)) / z3, 2 * (2 + z + e*(-2+z)) / z3, 2 * (2 + z + e*(-2+z)) / z3, (-4 - 3*z - z*z + e*(4-z)) / z3}}},
+			{ode.ETDHeun3(1. / 3), [][]float64{nil, {math.Expm1(z/3) / z}, {math.Expm1(2*z/3)/z - 3*(math.Expm1(2*z/3)-2*z/3)/(z*z), 3 * (math.Expm1(2*z/3) - 2*z/3) / (z * z)},
+				{(e-1)/z - 1.5*(e-1-z)/(z*z), 0, 1.5 * (e - 1 - z) / (z * z)}}},
 			{ode.Lawson2, [][]float64{nil, {half / 2}, {0, half}}},
 		} {
 			got := ode.NewExpCoefficients(test.tab.A).At(z)
@@ -245,6 +247,10 @@ func TestExponentialStepsInPlaceAndWithoutAllocation(t *testing.T) {
 		}
 		if want := 21 * tab.Evaluations(); calls != want { // one run to warm up
 			t.Errorf("%s: 21 steps take %d evaluations, want %d", tab.Name, calls, want)
+		}
+		calls = 0
+		if err := st.Step(x, x, ode.Span{From: 0.1, To: 0.2, Index: 1, Retry: true}); err != nil || calls != tab.Evaluations()-1 {
+			t.Errorf("%s: a retry takes %d evaluations, %v, want one less than %d", tab.Name, calls, err, tab.Evaluations())
 		}
 		boom := fmt.Errorf("boom")
 		for fail := range tab.Evaluations() {
