@@ -125,7 +125,8 @@ func (a Adams) Evaluations(steps int) int {
 // The estimate is Milne's device [milne1926]. The errors of the predictor and of the corrector are the integrals P and C of the
 // polynomials that vanish at their nodes, times the same divided difference of f; their results differ by (P - C) times that, and
 // -C/(P - C) of the difference, the correction minus the prediction, is the error of the correction. On equal steps and of order 4 it is 19/270. While the predictor has
-// fewer nodes than the corrector, the difference is the predictor's error.
+// fewer nodes than the corrector, the difference is the predictor's error. The estimate is that of the result itself, not of a
+// lower order, so with error control the errors of a run fall with the power q/(q+1) of the tolerance.
 //
 // Errors: ErrMethod.
 func (a Adams) Stepper(f Func, n int) (Stepper, error) {

@@ -557,3 +557,35 @@ func TestAdamsAdapt(t *testing.T) {
 		}
 	}
 }
+
+// The first error of the field ends the run, whichever evaluation it is.
+func TestAdamsReturnsFieldError(t *testing.T) {
+	boom := errors.New("boom")
+	for name, a := range adamsMethods() {
+		for _, linear := range []float64{0, -1} {
+			a.Linear = linear
+			for fail := range a.Evaluations(5) {
+				calls := 0
+				st := adams(t, a, func(dst, x []float64, t float64) error {
+					if calls++; calls > fail {
+						return boom
+					}
+					return coupled(dst, x, t)
+				}, len(start))
+				stats, err := ode.Integrate(context.Background(), st, slices.Clone(start), even.grid(0, 1, 5), nil)
+				if !errors.Is(err, boom) || stats.Status != ode.Failed || calls != fail+1 {
+					t.Errorf("%s, linear part %v: f fails at evaluation %d of %d and Integrate returns %v, %v", name, linear, fail, calls, stats.Status, err)
+				}
+			}
+		}
+	}
+}
+
+func TestAdamsEmptyState(t *testing.T) {
+	nothing := func(dst, x []float64, t float64) error { return nil }
+	for name, a := range adamsMethods() {
+		if stats, err := ode.Integrate(context.Background(), adams(t, a, nothing, 0), nil, even.grid(0, 1, 5), nil); err != nil || stats.Steps != 5 {
+			t.Errorf("%s: %d steps of an empty state, %v", name, stats.Steps, err)
+		}
+	}
+}

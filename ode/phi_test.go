@@ -3,6 +3,7 @@ package ode_test
 import (
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/diffsolve/diffsolve/ode"
@@ -50,4 +51,51 @@ func TestPhi(t *testing.T) {
 		}
 	}
 	t.Logf("largest relative error: %.1f units of 2⁻⁵²", worst)
+}
+
+// Against integrals of the powers, whatever they are, the weights reproduce them: the sum is taken exactly.
+func TestLagrangeWeights(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	exact := func(v float64) *big.Rat { return new(big.Rat).SetFloat64(v) }
+	for n := 1; n <= ode.MaxPhi; n++ {
+		for range 20 {
+			nodes, powers, w := make([]float64, n), make([]float64, n), make([]float64, n)
+			for j := range nodes {
+				nodes[j], powers[j] = 1-float64(j)-0.6*rng.Float64(), 1/float64(j+1)
+			}
+			ode.LagrangeWeights(w, nodes, powers)
+			for p := range n {
+				sum, size := new(big.Rat), new(big.Rat)
+				for j, node := range nodes {
+					term := exact(w[j])
+					for range p {
+						term.Mul(term, exact(node))
+					}
+					sum.Add(sum, term)
+					size.Add(size, new(big.Rat).Abs(term))
+				}
+				off := sum.Sub(sum, exact(powers[p]))
+				if off.Abs(off).Cmp(size.Mul(size, exact(1e-14))) > 0 {
+					got, _ := off.Float64()
+					t.Errorf("nodes %.3g: the weights miss the power %d by %.3g", nodes, p, got)
+				}
+			}
+		}
+	}
+}
+
+func TestPhiMoments(t *testing.T) {
+	for _, z := range []float64{-2, -1e-9, 0, 1e-9, 3} {
+		m := make([]float64, ode.MaxPhi)
+		ode.PhiMoments(m, z)
+		for k, got := range m {
+			want := exactPhi(k+1, z)
+			for i := 2; i <= k; i++ {
+				want *= float64(i)
+			}
+			if !(math.Abs(got-want) <= 1e-14*want) {
+				t.Errorf("PhiMoments at %v: the moment of power %d is %v, want %v", z, k, got, want)
+			}
+		}
+	}
 }
