@@ -433,6 +433,39 @@ func TestTableauGateRejectsTypingErrors(t *testing.T) {
 	}
 }
 
+// Two coefficients of a row off by the same, one up and one down: the row sums are as they were, so that only the trees can tell.
+func TestTableauGateRejectsHiddenTypingErrors(t *testing.T) {
+	for _, tab := range ode.Tableaus() {
+		if tab.Name != "dop853" {
+			rejectsPairs(t, tab, 1e-9)
+		}
+	}
+}
+
+// The coefficients of DOP853 are large and cancel: what is off by 1e-9 between two early stages is lost in their own rounding.
+func TestLongTableauGateRejectsHiddenTypingErrors(t *testing.T) {
+	if !*long {
+		t.Skip("needs -long")
+	}
+	rejectsPairs(t, ode.DOP853, 1e-8)
+}
+
+// rejectsPairs moves neighbours in the rows of A apart.
+func rejectsPairs(t *testing.T, tab ode.Tableau, by float64) {
+	t.Helper()
+	mutant := clone(tab)
+	for i, row := range mutant.A {
+		for j := range max(len(row)-1, 0) {
+			was := [2]float64{row[j], row[j+1]}
+			row[j], row[j+1] = was[0]+by, was[1]-by
+			if len(defects(mutant)) == 0 {
+				t.Errorf("%s with A[%d][%d] + %g and A[%d][%d] - %g passes", tab.Name, i, j, by, i, j+1, by)
+			}
+			row[j], row[j+1] = was[0], was[1]
+		}
+	}
+}
+
 // rejectsEach moves each coefficient of row, which is a row of tab, by 1e-9.
 func rejectsEach(t *testing.T, tab ode.Tableau, name string, row []float64) {
 	t.Helper()
