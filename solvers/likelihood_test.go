@@ -72,8 +72,10 @@ func logs(l solvers.Likelihood) []float64 {
 	return out
 }
 
-// tight is a control for comparisons with closed forms.
-func tight(tolerance float64) *ode.Control { return &ode.Control{Rel: tolerance, Abs: tolerance} }
+// tight is a control for comparisons with closed forms. A run that needs more steps is wrong.
+func tight(tolerance float64) *ode.Control {
+	return &ode.Control{Rel: tolerance, Abs: tolerance, MaxSteps: 3000}
+}
 
 // schedules are those on which likelihoods are checked.
 var likelihoodSchedules = map[string]sde.Schedule{
