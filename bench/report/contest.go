@@ -17,6 +17,7 @@ type metric struct {
 var metrics = [...]metric{
 	{"RMSE", func(c study.Comparison) *float64 { return c.RMSE }},
 	{"W₂", func(c study.Comparison) *float64 { return c.W2 }},
+	{"inversion error", func(c study.Comparison) *float64 { return c.Inversion }},
 }
 
 // A contest is the comparison of solvers by one metric, on one problem and one kind of grid.
