@@ -115,8 +115,8 @@ func TestLikelihoodGaussian(t *testing.T) {
 		if d := farthest(logs(likelihood(t, bind(s, g), x, set)), want); !(d < 1e-9) {
 			t.Errorf("%s: from the marginal, log-likelihoods are off by %.2g", name, d)
 		}
-		set.Divergence = solvers.DivergenceDifferences
-		if d := farthest(logs(likelihood(t, bind(s, g), x, set)), want); !(d < 1e-7) {
+		set.Divergence, set.Control = solvers.DivergenceDifferences, tight(1e-11)
+		if d := farthest(logs(likelihood(t, bind(s, g), x, set)), want); !(d < 5e-9) {
 			t.Errorf("%s: by differences, log-likelihoods are off by %.2g", name, d)
 		}
 	}
@@ -135,7 +135,7 @@ func TestLikelihoodMixture(t *testing.T) {
 	}{
 		{solvers.LikelihoodSettings{Control: tight(1e-12)}, 1e-9},
 		{solvers.LikelihoodSettings{Control: tight(1e-10), Tableau: ode.DP5}, 1e-7},
-		{solvers.LikelihoodSettings{Control: tight(1e-10), Divergence: solvers.DivergenceDifferences}, 1e-7},
+		{solvers.LikelihoodSettings{Control: tight(1e-11), Divergence: solvers.DivergenceDifferences}, 1e-9},
 		{solvers.LikelihoodSettings{}, 1e-6},
 	} {
 		test.set.Marginal = true
@@ -148,6 +148,63 @@ func TestLikelihoodMixture(t *testing.T) {
 	m.LogDensity(clean, x, 0)
 	if d := farthest(clean, want); !(d > 1e-5) {
 		t.Errorf("the densities at 0 and at tmin differ by %.2g: the test cannot tell them apart", d)
+	}
+}
+
+// TestLikelihoodSinglePrecision: the advised Difference serves a network in single precision, the default one drowns in its rounding.
+func TestLikelihoodSinglePrecision(t *testing.T) {
+	s := sde.VP{}
+	m := rotatedMixture(t, s)
+	network := scoremodel.Float32(scoremodel.Epsilon, func(dst, x []float32, at float32) error {
+		wide, out := make([]float64, len(x)), make([]float64, len(x))
+		for i, v := range x {
+			wide[i] = float64(v)
+		}
+		err := m.Predict(out, wide, float64(at))
+		for i, v := range out {
+			dst[i] = float32(v)
+		}
+		return err
+	})
+	grid, err := solvers.LambdaGrid{}.Times(s, 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := states(6, 2)
+	set := solvers.LikelihoodSettings{Grid: grid, Tableau: ode.RK4}
+	want := logs(likelihood(t, bind(s, m), x, &set))
+	set.Divergence = solvers.DivergenceDifferences
+	p := solvers.Problem{Schedule: s, Model: network, Dim: 2}
+	poor := farthest(logs(likelihood(t, p, x, &set)), want)
+	set.Difference = 5e-3
+	if d := farthest(logs(likelihood(t, p, x, &set)), want); !(d < 1e-4 && d < poor/30) {
+		t.Errorf("in single precision log-likelihoods are off by %.2g, with the default Difference by %.2g", d, poor)
+	}
+}
+
+// TestLikelihoodPureNoise begins, with a model that predicts data, at a noise end where α is 0 and the prior is exact.
+func TestLikelihoodPureNoise(t *testing.T) {
+	s := sde.Flow{TMax: 1}
+	g, err := scoremodel.NewGaussian(s, scoremodel.Component{Mean: []float64{1}, Variance: 0.25})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := scoremodel.Func(scoremodel.Data, func(dst, x []float64, at float64) error {
+		p := s.At(at)
+		for i, v := range x {
+			dst[i] = 1 + p.Alpha*0.25/(p.Alpha*p.Alpha*0.25+p.Sigma*p.Sigma)*(v-p.Alpha)
+		}
+		return nil
+	})
+	tmin, _ := s.Domain()
+	x, want := []float64{0.2, 1, 2.3}, make([]float64, 3)
+	g.LogDensity(want, x, tmin)
+	set := &solvers.LikelihoodSettings{Divergence: solvers.DivergenceDifferences, Control: tight(1e-10)}
+	if d := farthest(logs(likelihood(t, solvers.Problem{Schedule: s, Model: data, Dim: 1}, x, set)), want); !(d < 1e-8) {
+		t.Errorf("log-likelihoods are off by %.2g", d)
+	}
+	if _, err := solvers.LogLikelihood(context.Background(), bind(s, g), x, nil); !errors.Is(err, solvers.ErrProblem) {
+		t.Errorf("a noise prediction where alpha is 0: error %v, want %v", err, solvers.ErrProblem)
 	}
 }
 
