@@ -19,6 +19,7 @@ import (
 // where A, B (the row of the result) and C are those of Drift: without noise the method is Drift, to the bit.
 type Tableau struct {
 	Name        string
+	Ref         string      // where it is from, a key of the references below
 	WeakOrder   float64     // of the law of the result
 	StrongOrder float64     // of the result, given the path
 	Drift       ode.Tableau // the method for g = 0
@@ -40,53 +41,53 @@ type Tableau struct {
 // References:
 //
 //	[kloeden1992]
-//	[foster2023]   J. Foster, G. dos Reis and C. Strange. High order splitting methods for SDEs
+//	[foster2024]   J. Foster, G. dos Reis and C. Strange. High order splitting methods for SDEs
 //	               satisfying a commutativity condition. SIAM Journal on Numerical Analysis, 2024.
 //	               https://arxiv.org/abs/2210.17543
-//	[roessler2010] A. Rößler. Runge–Kutta methods for the strong approximation of solutions of
+//	[rossler2010]  A. Rößler. Runge–Kutta methods for the strong approximation of solutions of
 //	               stochastic differential equations. SIAM Journal on Numerical Analysis 48(3), 2010.
 var (
 	// StochasticHeun is Heun's method with the noise of the step in its second stage: of weak order 2 for two
 	// evaluations, without a Lévy area [kloeden1992, 15.1, for additive noise].
-	StochasticHeun = Tableau{Name: "stochasticheun", WeakOrder: 2, StrongOrder: 1, Drift: ode.Heun,
+	StochasticHeun = Tableau{Name: "stochasticheun", Ref: "kloeden1992", WeakOrder: 2, StrongOrder: 1, Drift: ode.Heun,
 		Nodes: []float64{0, 1},
 		W:     [][]float64{{}, {1, 0}, {1. / 2, 1. / 2}}}
 
 	// StochasticMidpoint is the midpoint rule with half of W, and g, at the midpoint. The variance of W/2 is half of what it
 	// should be there: two evaluations for the orders of one.
-	StochasticMidpoint = Tableau{Name: "stochasticmidpoint", WeakOrder: 1, StrongOrder: 1, Drift: ode.Midpoint,
+	StochasticMidpoint = Tableau{Name: "stochasticmidpoint", Ref: "kloeden1992", WeakOrder: 1, StrongOrder: 1, Drift: ode.Midpoint,
 		Nodes: []float64{0, 1. / 2},
 		W:     [][]float64{{}, {1. / 2, 0}, {0, 1}}}
 
 	// SEA is the shifted Euler method for additive noise: the one evaluation is at the mean of the path's noise over
-	// the step [foster2023, eq. 5.8].
-	SEA = Tableau{Name: "sea", WeakOrder: 1, StrongOrder: 1, Drift: ode.Euler,
+	// the step [foster2024, eq. 5.8].
+	SEA = Tableau{Name: "sea", Ref: "foster2024", WeakOrder: 1, StrongOrder: 1, Drift: ode.Euler,
 		Nodes: []float64{0, 1},
 		W:     [][]float64{{1. / 2, 0}, {1. / 2, 1. / 2}},
 		H:     [][]float64{{1, 0}, {1, -1}}}
 
-	// SRA1 is the method of two stages of [roessler2010, table 6.3].
-	SRA1 = Tableau{Name: "sra1", WeakOrder: 2, StrongOrder: 1.5,
+	// SRA1 is the method of two stages of [rossler2010].
+	SRA1 = Tableau{Name: "sra1", Ref: "rossler2010", WeakOrder: 2, StrongOrder: 1.5,
 		Drift: ode.Tableau{Name: "sra1", Order: 2, C: []float64{0, 3. / 4}, A: [][]float64{{}, {3. / 4}}, B: []float64{1. / 3, 2. / 3}},
 		Nodes: []float64{0, 1},
 		W:     [][]float64{{}, {0, 3. / 4}, {1. / 2, 1. / 2}},
 		H:     [][]float64{{}, {0, 3. / 2}, {1, -1}}}
 
-	// SRA2 is SRA1 with g taken at 1/3 and at 1, which integrates a g that bends [roessler2010, table 6.3].
-	SRA2 = Tableau{Name: "sra2", WeakOrder: 2, StrongOrder: 1.5,
+	// SRA2 is SRA1 with g taken at 1/3 and at 1, which integrates a g that bends [rossler2010].
+	SRA2 = Tableau{Name: "sra2", Ref: "rossler2010", WeakOrder: 2, StrongOrder: 1.5,
 		Drift: ode.Tableau{Name: "sra2", Order: 2, C: []float64{0, 3. / 4}, A: [][]float64{{}, {3. / 4}}, B: []float64{1. / 3, 2. / 3}},
 		Nodes: []float64{1. / 3, 1},
 		W:     [][]float64{{}, {3. / 4, 0}, {3. / 4, 1. / 4}},
 		H:     [][]float64{{}, {3. / 2, 0}, {3. / 2, -3. / 2}}}
 
-	// SRA3 has the drift of SSPRK3, of order 3 [roessler2010, table 6.3].
-	SRA3 = Tableau{Name: "sra3", WeakOrder: 2, StrongOrder: 1.5, Drift: ode.SSPRK3,
+	// SRA3 has the drift of SSPRK3, of order 3 [rossler2010].
+	SRA3 = Tableau{Name: "sra3", Ref: "rossler2010", WeakOrder: 2, StrongOrder: 1.5, Drift: ode.SSPRK3,
 		Nodes: []float64{0, 1},
 		W:     [][]float64{{}, {}, {1. / 4, 1. / 2}, {1. / 2, 1. / 2}},
 		H:     [][]float64{{}, {}, {1. / 2, 1}, {1, -1}}}
 
-	// ShARK is the shifted additive-noise Runge–Kutta method [foster2023, eq. 6.1].
-	ShARK = Tableau{Name: "shark", WeakOrder: 2, StrongOrder: 1.5,
+	// ShARK is the shifted additive-noise Runge–Kutta method [foster2024, eq. 6.1].
+	ShARK = Tableau{Name: "shark", Ref: "foster2024", WeakOrder: 2, StrongOrder: 1.5,
 		Drift: ode.Tableau{Name: "shark", Order: 2, C: []float64{0, 5. / 6}, A: [][]float64{{}, {5. / 6}}, B: []float64{2. / 5, 3. / 5}},
 		Nodes: []float64{0, 1},
 		W:     [][]float64{{}, {5. / 6, 0}, {1. / 2, 1. / 2}},
