@@ -135,6 +135,37 @@ func (s summed) Area(w, h []float64, from, to float64) error {
 	return nil
 }
 
+// withoutArea returns m on paths that say that H is 0.
+func withoutArea(m method) method {
+	return func(sys sde.System, w sde.Brownian, n int) (ode.Stepper, error) {
+		return m(sys, altered{w.(sde.SpaceTime), func(float64) float64 { return 1 }, func(float64) float64 { return 0 }}, n)
+	}
+}
+
+// every returns each k-th time of a grid.
+func every(grid []float64, k int) []float64 {
+	var out []float64
+	for i := 0; i < len(grid); i += k {
+		out = append(out, grid[i])
+	}
+	return out
+}
+
+// resampled returns the interval of 99 % of a statistic of n samples, which it computes of the samples that pick gives: of n samples drawn with
+// replacement, 200 times.
+func resampled(n int, statistic func(pick func(int) int) float64) (low, high float64) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	values, chosen := make([]float64, 200), make([]int, n)
+	for k := range values {
+		for j := range chosen {
+			chosen[j] = rng.IntN(n)
+		}
+		values[k] = statistic(func(j int) int { return chosen[j] })
+	}
+	slices.Sort(values)
+	return stat.Quantile(0.005, stat.Empirical, values, nil), stat.Quantile(0.995, stat.Empirical, values, nil)
+}
+
 // TestLongStrongOrders measures the strong orders on a nonlinear problem, against one reference on the same paths: the
 // limit is the same for all. The interval of the slope, by resampling paths, must keep out the neighbouring order.
 func TestLongStrongOrders(t *testing.T) {
@@ -149,9 +180,6 @@ func TestLongStrongOrders(t *testing.T) {
 	starts := hillStarts(paths, 12)
 	want := run(t, sde.SRA3.Stepper, path, starts, fine)
 
-	none := func(sys sde.System, w sde.Brownian, n int) (ode.Stepper, error) {
-		return sde.SRA1.Stepper(sys, altered{w.(sde.SpaceTime), func(float64) float64 { return 1 }, func(float64) float64 { return 0 }}, n)
-	}
 	tests := []struct {
 		name   string
 		method method
@@ -166,15 +194,12 @@ func TestLongStrongOrders(t *testing.T) {
 		{"sra2", sde.SRA2.Stepper, false, 1.5},
 		{"sra3", sde.SRA3.Stepper, false, 1.5},
 		{"shark", sde.ShARK.Stepper, false, 1.5},
-		{"sra1 without H", none, false, 1},
+		{"sra1 without H", withoutArea(sde.SRA1.Stepper), false, 1},
 		{"sra1 with H summed", sde.SRA1.Stepper, true, 1},
 	}
 	squares := make([][][]float64, len(tests)) // by rung and path
 	for _, n := range ladder {
-		grid := make([]float64, n+1)
-		for i := range grid {
-			grid[i] = fine[i*cells/n]
-		}
+		grid := every(fine, cells/n)
 		chen, sums := record(t, path, grid, paths), record(t, summed{path, fine}, grid, paths)
 		for i, test := range tests {
 			r := *chen
@@ -192,7 +217,6 @@ func TestLongStrongOrders(t *testing.T) {
 		x = append(x, math.Log(float64(n)))
 	}
 	for i, test := range tests {
-		rng := rand.New(rand.NewPCG(13, 14))
 		y := make([]float64, len(ladder))
 		slope := func(pick func(int) int) float64 {
 			for k, list := range squares[i] {
@@ -210,16 +234,7 @@ func TestLongStrongOrders(t *testing.T) {
 		for k := range local {
 			local[k] = (y[k] - y[k+1]) / math.Ln2
 		}
-		resampled := make([]float64, 200)
-		for k := range resampled {
-			chosen := make([]int, paths)
-			for j := range chosen {
-				chosen[j] = rng.IntN(paths)
-			}
-			resampled[k] = slope(func(j int) int { return chosen[j] })
-		}
-		slices.Sort(resampled)
-		low, high := stat.Quantile(0.005, stat.Empirical, resampled, nil), stat.Quantile(0.995, stat.Empirical, resampled, nil)
+		low, high := resampled(paths, slope)
 		t.Logf("%s: strong order %.2f in [%.2f, %.2f], local %.2f", test.name, order, low, high, local)
 		if test.order == 1 && !(high < 1.3 && low > 0.8) || test.order == 1.5 && !(low > 1.3 && high < 2) {
 			t.Errorf("%s: strong order %.2f in [%.2f, %.2f], want %v; local orders %.2f", test.name, order, low, high, test.order, local)
