@@ -38,6 +38,11 @@ func (p Problem) path(n int) (sde.Brownian, error) {
 	if p.Noise == nil {
 		return nil, ErrNeedsNoise
 	}
+	if c, ok := p.Noise.(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrProblem, err)
+		}
+	}
 	return p.Noise.Path(p.Row, n/p.Dim, p.Dim), nil
 }
 

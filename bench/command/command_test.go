@@ -261,6 +261,15 @@ func TestTrace(t *testing.T) {
 	if _, out, _ := call(t, "trace", "--solver", "ddim:eta=1", "--steps", "2"); !strings.Contains(out, "z1") {
 		t.Errorf("the table of a stochastic solver has no column z1:\n%s", out)
 	}
+	// Lévy areas are marked, in the document and in the table.
+	var areas traceDocument
+	document(t, &areas, "trace", "--solver", "sra1", "--steps", "1", "--grid", "time", "--json")
+	if diff := cmp.Diff([]drawn{{From: 1, To: 0.001}, {From: 1, To: 0.001, Area: true}}, areas.Draws); diff != "" {
+		t.Errorf("draws of W and H (-want +got):\n%s", diff)
+	}
+	if _, out, _ := call(t, "trace", "--solver", "sra1", "--steps", "1"); !strings.Contains(out, "z0") || !strings.Contains(out, "h1") {
+		t.Errorf("the table of a solver with Lévy areas has no columns z0 and h1:\n%s", out)
+	}
 }
 
 func TestOrderCommand(t *testing.T) {
