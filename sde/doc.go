@@ -29,8 +29,8 @@
 //	w := sde.Fresh{Seed: 7}.Path(0, rows, dim)     // a Brownian path for each row
 //
 // Noise comes in kinds, which differ in what they remember. Fresh draws an increment for each interval that is asked for and forgets it. A GridPath is
-// one path on a grid of times: runs on coarser grids of the same times see the same path. Replay gives back
-// recorded normals. An increment W comes with the space-time Lévy area H of its interval where a path is a SpaceTime; Chen joins intervals.
+// one path on a grid of times: runs on coarser grids of the same times see the same path. A Tree is one path at all times of an interval, as
+// adaptive steps need it. Replay gives back recorded normals. An increment W comes with the space-time Lévy area H of its interval where a path is a SpaceTime; Chen joins intervals.
 //
 // This package does not know what a network predicts: see package scoremodel.
 package sde
