@@ -344,6 +344,13 @@ func (repeating) Increment(dst []float64, from, to float64) error {
 	return nil
 }
 
+func (r repeating) Area(w, h []float64, from, to float64) error {
+	for i := range h {
+		h[i] = math.Sqrt(math.Abs(to-from)/12) * math.Cos(float64(i)+100*from+37*to)
+	}
+	return r.Increment(w, from, to)
+}
+
 func checkRetry(s solvers.Solver) []string {
 	if s.Info().Stochastic {
 		return nil // adaptive steps with fresh noise are refused
