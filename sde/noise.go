@@ -129,20 +129,15 @@ func overlap(a, b, c, d float64) bool {
 }
 
 // fill writes scale·z to dst with z the normals of draw number draw of a row.
-func fill(dst []float64, scale float64, seed uint64, row int, draw uint64, source *rand.PCG, normal *rand.Rand) {
-	begin(source, seed, row, draw)
-	for j := range dst {
-		dst[j] = scale * normal.NormFloat64()
-	}
-}
-
-// begin starts the generator of a draw of a row.
 //
 // Each (seed, row, draw) seeds a generator of its own: its two words pass through a
 // bijective mixer, since PCG started from neighbouring states gives correlated streams.
-func begin(source *rand.PCG, seed uint64, row int, draw uint64) {
+func fill(dst []float64, scale float64, seed uint64, row int, draw uint64, source *rand.PCG, normal *rand.Rand) {
 	a := mix(seed ^ mix(uint64(row)+0x9e3779b97f4a7c15))
 	source.Seed(a, mix(a^mix(draw+0xd1b54a32d192ed03)))
+	for j := range dst {
+		dst[j] = scale * normal.NormFloat64()
+	}
 }
 
 // mix is the finalizer of SplitMix64 [steele2014]: a bijection of 64-bit words in which every

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"math/rand/v2"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
 )
@@ -95,30 +94,30 @@ type Lasting interface {
 // Path implements Noise. The path is Lasting. It keeps (W, H) of two branches of the tree, for all rows.
 func (t Tree) Path(first, rows, dim int) Brownian {
 	n := rows * dim
-	p := &treePath{seed: t.Seed, first: first, rows: rows, dim: dim, err: t.Check()}
+	p := &treePath{seed: t.Seed, first: first, dim: dim, n: n, err: t.Check()}
 	if p.err != nil {
 		return p
 	}
 	p.lo, p.hi, p.depth = math.Min(t.From, t.To), math.Max(t.From, t.To), t.depth()
-	p.normal = rand.New(&p.source)
-	p.before, p.sibling, p.area = newNode(n), newNode(n), make([]float64, n)
+	p.before, p.sibling, p.area, p.normals = newNode(n), newNode(n), make([]float64, n), newNode(n)
 	p.early, p.late = newBranch(p.depth, n), newBranch(p.depth, n)
-	p.drawRoot(p.early.nodes[0])
+	p.draw(0, math.Sqrt(p.hi-p.lo), math.Sqrt((p.hi-p.lo)/12))
+	copy(p.early.nodes[0].w, p.normals.w)
+	copy(p.early.nodes[0].h, p.normals.h)
 	p.early.numbers[0] = 1
 	return p
 }
 
 type treePath struct {
-	seed             uint64
-	first, rows, dim int
-	err              error // of the tree
-	lo, hi           float64
-	depth            int
-	early, late      *branch   // of the two ends of the latest query
-	before, sibling  node      // the part of a query before its split, and what joins it
-	area             []float64 // H if it is not asked for
-	source           rand.PCG
-	normal           *rand.Rand // draws from source
+	seed            uint64
+	first, dim, n   int   // row, elements of a row and of the state
+	err             error // of the tree
+	lo, hi          float64
+	depth           int
+	early, late     *branch   // of the two ends of the latest query
+	before, sibling node      // the part of a query before its split, and what joins it
+	area            []float64 // H if it is not asked for
+	normals         node      // of a draw
 }
 
 // node is (W, H) of one part of the tree's interval, of all rows.
@@ -169,14 +168,14 @@ func (p *treePath) locate(t float64) uint64 {
 }
 
 func (p *treePath) Increment(dst []float64, from, to float64) error {
-	if len(dst) != p.rows*p.dim {
+	if len(dst) != p.n {
 		panic(badState)
 	}
 	return p.query(dst, p.area, from, to)
 }
 
 func (p *treePath) Area(w, h []float64, from, to float64) error {
-	if len(w) != p.rows*p.dim || len(h) != p.rows*p.dim {
+	if len(w) != p.n || len(h) != p.n {
 		panic(badState)
 	}
 	return p.query(w, h, from, to)
@@ -287,19 +286,14 @@ func (p *treePath) descend(b, other *branch, leaf uint64, level int) {
 	}
 }
 
-// treeDraw marks the draws of a tree, so that it shares none with Fresh of the same seed: draw treeDraw|k belongs to
-// node k, which it halves, or cuts at a time within it if it is a leaf. Number 0 is that of the root's own W and H.
+// treeDraw marks the draws of a tree, so that it shares none with Fresh of the same seed. Draws treeDraw + 2k and the next belong to
+// node k, which they halve, or cut at a time within it if it is a leaf. Number 0 stands for the root's own W and H.
 const treeDraw = 1 << 62
 
-func (p *treePath) drawRoot(root node) {
-	sw, sh := math.Sqrt(p.hi-p.lo), math.Sqrt((p.hi-p.lo)/12)
-	for i := range p.rows {
-		begin(&p.source, p.seed, p.first+i, treeDraw)
-		for j := i * p.dim; j < (i+1)*p.dim; j++ {
-			root.w[j] = sw * p.normal.NormFloat64()
-			root.h[j] = sh * p.normal.NormFloat64()
-		}
-	}
+// draw draws two normals for each element for a node, of the standard deviations sz and sn.
+func (p *treePath) draw(number uint64, sz, sn float64) {
+	vec.Normals(p.normals.w, p.dim, sz, p.seed, treeDraw+2*number, p.first)
+	vec.Normals(p.normals.h, p.dim, sn, p.seed, treeDraw+2*number+1, p.first)
 }
 
 // drawHalf draws one half of a node of length h, by the law of the halves given the whole [jelincic2024]:
@@ -311,16 +305,9 @@ func (p *treePath) drawHalf(half, whole node, number uint64, length float64) {
 	if number%2 == 1 {
 		sign = -1
 	}
-	sz, sn := math.Sqrt(length)/4, sign*math.Sqrt(length/48)
-	for i := range p.rows {
-		begin(&p.source, p.seed, p.first+i, treeDraw|number/2)
-		for j := i * p.dim; j < (i+1)*p.dim; j++ {
-			z, n := sz*p.normal.NormFloat64(), sn*p.normal.NormFloat64()
-			w, h := whole.w[j], whole.h[j]
-			half.w[j] = 0.5*w + sign*(1.5*h+z)
-			half.h[j] = 0.25*h - 0.5*z + n
-		}
-	}
+	p.draw(number/2, math.Sqrt(length)/4, math.Sqrt(length/48))
+	vec.Lin(half.w, vec.Term{C: 0.5, X: whole.w}, vec.Term{C: 1.5 * sign, X: whole.h}, vec.Term{C: sign, X: p.normals.w})
+	vec.Lin(half.h, vec.Term{C: 0.25, X: whole.h}, vec.Term{C: -0.5, X: p.normals.w}, vec.Term{C: sign, X: p.normals.h})
 }
 
 // findSibling finds the other half of the node above a branch's node: Chen's relation for two halves, solved for it.
@@ -330,11 +317,9 @@ func (p *treePath) findSibling(b *branch, level int) {
 	if b.numbers[level]%2 == 1 {
 		sign = -0.5
 	}
-	for j := range half.w {
-		w := whole.w[j] - half.w[j]
-		p.sibling.w[j] = w
-		p.sibling.h[j] = 2*whole.h[j] - half.h[j] - sign*(half.w[j]-w)
-	}
+	vec.Lin(p.sibling.w, vec.Term{C: 1, X: whole.w}, vec.Term{C: -1, X: half.w})
+	vec.Lin(p.sibling.h, vec.Term{C: 2, X: whole.h}, vec.Term{C: -1, X: half.h},
+		vec.Term{C: -sign, X: half.w}, vec.Term{C: sign, X: p.sibling.w})
 }
 
 // partOfLeaf writes to dst what lies after time t, or before it, of a branch's node at a level, and returns its length. It is the whole node if t
@@ -352,16 +337,9 @@ func (p *treePath) partOfLeaf(dst node, b *branch, level int, t float64, atEdge,
 	if after {
 		x, l = y, cutLaw(y, x).mirrored()
 	}
-	root := math.Sqrt(length)
-	for i := range p.rows {
-		begin(&p.source, p.seed, p.first+i, treeDraw|b.numbers[level])
-		for j := i * p.dim; j < (i+1)*p.dim; j++ {
-			z1, z2 := root*p.normal.NormFloat64(), root*p.normal.NormFloat64()
-			w, h := whole.w[j], whole.h[j]
-			dst.w[j] = l.ww*w + l.wh*h + l.w1*z1
-			dst.h[j] = l.hh*h + l.h1*z1 + l.h2*z2
-		}
-	}
+	p.draw(b.numbers[level], math.Sqrt(length), math.Sqrt(length))
+	vec.Lin(dst.w, vec.Term{C: l.ww, X: whole.w}, vec.Term{C: l.wh, X: whole.h}, vec.Term{C: l.w1, X: p.normals.w})
+	vec.Lin(dst.h, vec.Term{C: l.hh, X: whole.h}, vec.Term{C: l.h1, X: p.normals.w}, vec.Term{C: l.h2, X: p.normals.h})
 	return x * length
 }
 
