@@ -210,7 +210,7 @@ func (in *Integration) propose(ctx context.Context) bool {
 		in.at.Retry = true
 		in.grow = 1
 		in.culprit = max(infinite, vec.FirstNonFinite(in.e))
-		if h <= c.Min {
+		if math.Min(in.h, h) <= c.Min { // in.h too: at.H() alone may be rounded up
 			return in.tooSmall(fmt.Sprintf("Min, %g: one of %g has an error of %.3g tolerances", c.Min, h, r))
 		}
 		// Of in.h too: h alone, rounded to the precision of the time, may come out as it was for ever.

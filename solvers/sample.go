@@ -175,7 +175,8 @@ type run struct {
 	name     string
 	problem  Problem
 	settings Settings
-	up       bool // from data to noise
+	up       bool    // from data to noise
+	leaf     float64 // of the noise, if it bounds adaptive steps
 	observer sync.Mutex
 
 	// For runs on a Pair.
@@ -249,7 +250,10 @@ func (r *run) check(x []float64) error {
 			if err != nil {
 				return err
 			}
-			c.Min, c.MaxFactor = max(c.Min, 4*leaf), cmp.Or(c.MaxFactor, sde.Growth)
+			if least := 4 * leaf; c.Min < least {
+				c.Min, r.leaf = least, leaf
+			}
+			c.MaxFactor = cmp.Or(c.MaxFactor, sde.Growth)
 		}
 		set.Control = &c
 		if err := c.Check(); err != nil {
@@ -360,6 +364,9 @@ func (r *run) locate(err error, first int) error {
 	}
 	if errors.Is(err, ode.ErrStepTooSmall) || errors.Is(err, ode.ErrTooManySteps) || errors.Is(err, ode.ErrTooManyEvaluations) {
 		out.Row = first // only adaptive runs end so, and each is of one row
+		if r.leaf > 0 && errors.Is(err, ode.ErrStepTooSmall) {
+			out.Err = fmt.Errorf("%w, four leaves: %w, %.3g", out.Err, sde.ErrLeaf, r.leaf)
+		}
 	}
 	var bad *predictionError
 	if errors.As(err, &bad) {
