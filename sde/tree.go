@@ -91,6 +91,16 @@ type Lasting interface {
 	Leaf() float64
 }
 
+// Remembers reports whether a path gives the same increment whenever an interval is asked for, as that of a GridPath and a Lasting one do. Such a path
+// is not for a method that returns to the same times with new noise.
+func Remembers(w Brownian) bool {
+	switch w.(type) {
+	case *gridPath, Lasting:
+		return true
+	}
+	return false
+}
+
 // Path implements Noise. The path is Lasting. It keeps (W, H) of two branches of the tree, for all rows.
 func (t Tree) Path(first, rows, dim int) Brownian {
 	n := rows * dim

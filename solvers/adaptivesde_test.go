@@ -210,3 +210,26 @@ func TestAdaptiveSDEWithoutNoise(t *testing.T) {
 		}
 	}
 }
+
+// Solvers that return to the same times need noise that forgets; a path that remembers would take the old noise off again. The others
+// see one path at any number of steps.
+func TestNoiseThatRemembers(t *testing.T) {
+	grid := times(t, solvers.QuadraticGrid{}, 6)
+	for _, noise := range []sde.Noise{sde.Tree{From: 1, To: 1e-3}, &sde.Tree{From: 1, To: 1e-3}, sde.GridPath{Grid: grid}} {
+		for _, s := range []solvers.Solver{
+			solvers.Restart{Inner: solvers.DDIM{}},
+			solvers.PredictorCorrector{},
+			solvers.RePaint{Of: solvers.DDIM{}, Mask: []bool{true, false}, Known: []float64{1, 0}},
+		} {
+			p, _ := plane(t)
+			p.Noise = noise
+			if _, err := s.Start(p, 2); !errors.Is(err, solvers.ErrParameter) || !strings.Contains(err.Error(), "Fresh") {
+				t.Errorf("%s on %T: Start returns %v, want ErrParameter", solvers.Name(s), noise, err)
+			}
+		}
+		p, _ := plane(t)
+		p.Noise = noise
+		sample(t, solvers.DDPM{}, p, []float64{1, 2}, &solvers.Settings{Grid: grid})
+		sample(t, adaptiveSDE[1], p, []float64{1, 2}, &solvers.Settings{Grid: grid})
+	}
+}
