@@ -32,5 +32,21 @@
 // one path on a grid of times: runs on coarser grids of the same times see the same path. A Tree is one path at all times of an interval, as
 // adaptive steps need it. Replay gives back recorded normals. An increment W comes with the space-time Lévy area H of its interval where a path is a SpaceTime; Chen joins intervals.
 //
+// # Methods
+//
+// A [System] has additive noise, as diffusion models do. [EulerMaruyama] and the methods of [Tableaus] step it; a [Tableau] is a
+// stochastic Runge–Kutta method written in W and H. What an evaluation of the drift buys:
+//
+//	                    evaluations  needs  weak order  strong order
+//	EulerMaruyama       1            W      1           1
+//	SEA                 1            W, H   1           1
+//	StochasticMidpoint  2            W      1           1
+//	StochasticHeun      2            W      2           1
+//	SRA1, SRA2, ShARK   2            W, H   2           1.5
+//	SRA3                3            W, H   2           1.5
+//
+// A [DiagonalSystem], whose diffusion depends on the state, has the Euler–Maruyama method, of strong order 1/2, and Milstein's, of 1. No
+// diffusion model needs them: they show what additive noise spares.
+//
 // This package does not know what a network predicts: see package scoremodel.
 package sde

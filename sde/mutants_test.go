@@ -150,9 +150,7 @@ func TestMutants(t *testing.T) {
 
 // The errors of two of the mutants, from the source of the other figures, to the digits that it gives.
 func TestMutantErrors(t *testing.T) {
-	without := func(sys sde.System, w sde.Brownian, n int) (ode.Stepper, error) {
-		return sde.SRA1.Stepper(sys, altered{w.(sde.SpaceTime), func(float64) float64 { return 1 }, func(float64) float64 { return 0 }}, n)
-	}
+	without := withoutArea(sde.SRA1.Stepper)
 	flipped := printed["sra2"].flipped().tableau().Stepper
 	for _, test := range []struct {
 		name      string

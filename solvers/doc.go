@@ -45,6 +45,9 @@
 // noise of a step, η²σ_t²(1 - e^(-2h)) against σ_t²(1 - e^(-2τ²h)), and so agrees at 0 and at 1 and
 // for small steps. See [TauOfEta] and its kin.
 //
+// Stochastic methods in time are tableaus of package sde, see [StochasticRungeKutta]. Those of strong order 1.5 ask the noise for the
+// space-time Lévy area besides the increment of the path.
+//
 // # The end of a run
 //
 // A grid ends at the schedule's tmin, where a little noise is left, or goes on to a time where
@@ -80,5 +83,5 @@
 //
 // [Trace] computes a solver's coefficient table, from which equivalences of solvers are proved
 // for every model at once, and exact errors on normal data, stochastic solvers included. Package
-// solvertest checks the orders that [Info] claims.
+// solvertest checks the orders that [Info] claims. Those are of nonlinear scores; normal data may show more.
 package solvers

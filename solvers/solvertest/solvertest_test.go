@@ -90,6 +90,31 @@ func (p scaledPath) Increment(dst []float64, from, to float64) error {
 	return err
 }
 
+// area is noise whose Lévy areas are multiplied by factor.
+type area struct {
+	sde.Noise
+	factor float64
+}
+
+func (a area) Path(first, rows, dim int) sde.Brownian {
+	return areaPath{a.Noise.Path(first, rows, dim).(sde.SpaceTime), a.factor}
+}
+
+type areaPath struct {
+	sde.SpaceTime
+	factor float64
+}
+
+func (p areaPath) Area(w, h []float64, from, to float64) error {
+	err := p.SpaceTime.Area(w, h, from, to)
+	vec.Lin(h, vec.Term{C: p.factor, X: h})
+	return err
+}
+
+func scaleArea(factor float64) func(p *solvers.Problem) {
+	return func(p *solvers.Problem) { p.Noise = area{p.Noise, factor} }
+}
+
 func scaleNoise(factor func(dt float64) float64) func(p *solvers.Problem) {
 	return func(p *solvers.Problem) { p.Noise = scaled{p.Noise, factor} }
 }
@@ -124,7 +149,7 @@ func (r reverse) Start(p solvers.Problem, n int) (ode.Stepper, error) {
 // its mutation.
 func TestSoundSolvers(t *testing.T) {
 	for _, s := range []solvers.Solver{
-		ddim, multistep, midpoint, dp5, ancestral, mutant{Solver: ddim}, reverse{0.5, (1 + 0.5*0.5) / 2}, reverse{1, 1},
+		ddim, multistep, midpoint, dp5, ancestral, sra1, mutant{Solver: ddim}, reverse{0.5, (1 + 0.5*0.5) / 2}, reverse{1, 1},
 		mutant{Solver: ddim, // every hook, doing nothing
 			info:    func(*solvers.Info) {},
 			problem: func(*solvers.Problem) {},
@@ -144,7 +169,15 @@ var (
 	midpoint  = solvers.DPMSolver{Order: 2}
 	dp5       = solvers.RungeKutta{Tableau: ode.DP5}
 	ancestral = solvers.DDPM{}
+	sra1      = solvers.StochasticRungeKutta{Tableau: sde.SRA1, Tau: 1}
 )
+
+// swapped is SRA1 with the ends of the step exchanged where the diffusion is taken.
+func swapped() sde.Tableau {
+	tab := sde.SRA1
+	tab.Nodes = []float64{1, 0}
+	return tab
+}
 
 // counter is what mutants share by mistake.
 var counter atomic.Int64
@@ -358,6 +391,11 @@ func TestMutants(t *testing.T) {
 		// The law does not mind the sign, the path does.
 		{"the sign of the noise", mutant{Solver: ancestral,
 			problem: scaleNoise(func(float64) float64 { return -1 })}, "strong"},
+		// The law does not mind the Lévy area, except for its size.
+		{"no Lévy area", mutant{Solver: sra1, problem: scaleArea(0)}, "strong"},
+		{"the sign of the Lévy area", mutant{Solver: sra1, problem: scaleArea(-1)}, "strong"},
+		{"three times the Lévy area", mutant{Solver: sra1, problem: scaleArea(3)}, "strong"},
+		{"the end's diffusion at the start", solvers.StochasticRungeKutta{Tableau: swapped(), Tau: 1}, "strong"},
 		{"(1+eta)/2 for (1+eta²)/2", reverse{0.5, (1 + 0.5) / 2}, "weak"},
 		{"the drift of the ODE with the noise of the SDE", reverse{1, 0.5}, "weak"},
 	} {
