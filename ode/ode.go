@@ -108,8 +108,18 @@ var (
 	ErrStepTooSmall       = errors.New("ode: step is too small")
 	ErrTooManySteps       = errors.New("ode: too many steps")
 	ErrTooManyEvaluations = errors.New("ode: the budget of evaluations is spent")
+	ErrMutated            = errors.New("ode: the vector field modified its argument")
 	ErrGrid               = errors.New("ode: bad grid")
 )
+
+// ErrNonFiniteField tells that the vector field was not finite where the state was. It is an ErrNonFinite too.
+var ErrNonFiniteField error = nonFiniteField{}
+
+type nonFiniteField struct{}
+
+func (nonFiniteField) Error() string { return "ode: vector field is not finite" }
+
+func (nonFiniteField) Is(target error) bool { return target == ErrNonFinite }
 
 // Status tells how an integration ended.
 type Status int
@@ -121,14 +131,16 @@ const (
 	Stopped                          // the observer returned ErrStop
 	Cancelled                        // the context was cancelled
 	Failed                           // the vector field, the noise or the observer returned an error
-	NonFinite                        // a NaN or an infinity appeared
+	NonFinite                        // a NaN or an infinity appeared in the state
 	StepTooSmall                     // the tolerance asked for steps below Control.Min or the precision of the time
 	TooManySteps                     // Control.MaxSteps proposals did not reach the end
 	TooManyEvaluations               // the next proposal could take more than Control.MaxNFE
+	NonFiniteField                   // the vector field returned a NaN or an infinity
+	EventReached                     // a terminal event happened
 )
 
 var statusNames = [...]string{"not run", "done", "stopped", "cancelled", "failed", "not finite", "step too small", "too many steps",
-	"too many evaluations"}
+	"too many evaluations", "vector field not finite", "event reached"}
 
 func (s Status) String() string {
 	if s < 0 || int(s) >= len(statusNames) {
@@ -243,8 +255,9 @@ func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Obser
 			return stats, &StepError{at, -1, err}
 		}
 		if i := vec.FirstNonFinite(next); i >= 0 {
-			stats.Status = NonFinite
-			return stats, &StepError{at, i, ErrNonFinite}
+			err := nonFinite(st)
+			stats.Status = statusOf(err)
+			return stats, &StepError{at, i, err}
 		}
 		now, next = next, now
 		stats.accept(at)
@@ -269,11 +282,21 @@ func Walk(st Stepper, x, grid []float64) error {
 	return nil
 }
 
+// nonFinite returns the error of a step of st to a state that is not finite.
+func nonFinite(st Stepper) error {
+	if s, ok := st.(interface{ fieldIsFinite() bool }); ok && !s.fieldIsFinite() {
+		return ErrNonFiniteField
+	}
+	return ErrNonFinite
+}
+
 // statusOf classifies an error that a step returned.
 func statusOf(err error) Status {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Cancelled
+	case errors.Is(err, ErrNonFiniteField):
+		return NonFiniteField
 	case errors.Is(err, ErrNonFinite):
 		return NonFinite
 	}

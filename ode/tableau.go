@@ -234,8 +234,13 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 	case r.continues(at):
 		r.k[0], r.k[r.end] = r.k[r.end], r.k[0]
 	default:
-		if err := r.eval(r.k[0], src, at.From); err != nil {
+		// On a copy, so that a field that modifies its argument is found at its first call, before harm is done.
+		vec.Lin(r.x, vec.Term{C: 1, X: src})
+		if err := r.eval(r.k[0], r.x, at.From); err != nil {
 			return err
+		}
+		if at.Fresh() && vec.FirstNonFinite(src) < 0 && !slices.Equal(r.x, src) {
+			return ErrMutated
 		}
 	}
 	r.at, r.ahead, r.dense = at, false, false
@@ -254,6 +259,16 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 		copy(r.x, dst)
 	}
 	return nil
+}
+
+// fieldIsFinite reports whether all stages of the latest step are finite.
+func (r *rungeKutta) fieldIsFinite() bool {
+	for _, k := range r.k[:len(r.tab.B)] {
+		if vec.FirstNonFinite(k) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // combine returns the terms of src + h·Σw[j]k[j].
