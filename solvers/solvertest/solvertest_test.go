@@ -406,8 +406,6 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-var sra1 = solvers.StochasticRungeKutta{Tableau: sde.SRA1, Tau: 1}
-
 // sameRow gives every row the path of the first in adaptive runs.
 type sameRow struct{ solvers.StochasticRungeKutta }
 
