@@ -69,6 +69,18 @@ func (m mutant) Start(p solvers.Problem, n int) (ode.Stepper, error) {
 	return st, nil
 }
 
+// StartAdaptive is that of the method that was spoiled.
+func (m mutant) StartAdaptive(p solvers.Problem, n int) (ode.Estimator, error) {
+	if a, ok := m.Solver.(solvers.Adaptive); ok {
+		return a.StartAdaptive(p, n)
+	}
+	st, err := m.Start(p, n)
+	if e, ok := st.(ode.Estimator); ok {
+		return e, err
+	}
+	return nil, solvers.ErrNoEstimate
+}
+
 // scaled is noise whose increments over a time dt are multiplied by factor(dt).
 type scaled struct {
 	sde.Noise
