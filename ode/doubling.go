@@ -11,8 +11,14 @@ import "github.com/diffsolve/diffsolve/internal/vec"
 // three times what st does.
 //
 // A stochastic method must see the same path in the whole step and in its halves; see sde.Tableau.Estimator.
+//
+// The result is a Counter if st is one.
 func Doubling(st Stepper, power float64, n int) Estimator {
-	return &doubling{st: st, power: power, difference: make([]float64, n)}
+	d := &doubling{st: st, power: power, difference: make([]float64, n)}
+	if c, ok := st.(Counter); ok {
+		return &countedDoubling{d, c}
+	}
+	return d
 }
 
 type doubling struct {
@@ -22,22 +28,41 @@ type doubling struct {
 }
 
 func (d *doubling) Step(dst, src []float64, at Span) error {
-	middle := at.Time(0.5)
-	if err := d.st.Step(d.difference, src, Span{From: at.From, To: at.To}); err != nil {
+	whole, first, second := inHalves(at)
+	if err := d.st.Step(d.difference, src, whole); err != nil {
 		return err
 	}
-	if err := d.st.Step(dst, src, Span{From: at.From, To: middle}); err != nil {
+	if err := d.st.Step(dst, src, first); err != nil {
 		return err
 	}
-	if err := d.st.Step(dst, dst, Span{From: middle, To: at.To}); err != nil {
+	if err := d.st.Step(dst, dst, second); err != nil {
 		return err
 	}
 	vec.Lin(d.difference, vec.Term{C: 1, X: d.difference}, vec.Term{C: -1, X: dst})
 	return nil
 }
 
+// inHalves returns a span and its halves, each as the first step of a trajectory.
+func inHalves(at Span) (whole, first, second Span) {
+	middle := at.Time(0.5)
+	return Span{From: at.From, To: at.To}, Span{From: at.From, To: middle}, Span{From: middle, To: at.To}
+}
+
 // LocalError implements Estimator.
 func (d *doubling) LocalError(dst []float64) (float64, error) {
 	copy(dst, d.difference)
 	return d.power, nil
+}
+
+// countedDoubling is a doubling of a Stepper that counts.
+type countedDoubling struct {
+	*doubling
+	counter Counter
+}
+
+func (d *countedDoubling) NFE() int { return d.counter.NFE() }
+
+func (d *countedDoubling) Cost(at Span, _ bool) int {
+	whole, first, second := inHalves(at)
+	return d.counter.Cost(whole, false) + d.counter.Cost(first, false) + d.counter.Cost(second, false)
 }

@@ -27,7 +27,7 @@ var (
 //
 // Nodes are numbered from the root whatever Leaf is, so it does not change the path at the ends of the longer parts. A query draws about two normals
 // for each halving between the interval and a leaf, for each element and each end of the interval that is
-// not an end of the query before: it costs tens of times what Fresh does. The zero value has no interval
+// not an end of the query before: it costs some ten times what Fresh does, more for rows of few elements. The zero value has no interval
 // and answers every query with an error.
 //
 // References:

@@ -20,6 +20,7 @@ import (
 var adaptiveSDE = []solvers.Solver{
 	solvers.StochasticRungeKutta{Tableau: sde.StochasticHeun, Tau: 1},
 	solvers.StochasticRungeKutta{Tableau: sde.SRA1, Tau: 1},
+	solvers.StochasticRungeKutta{Tableau: sde.SRA2, Tau: 1},
 	solvers.StochasticRungeKutta{Tableau: sde.SRA3, Tau: 1},
 	solvers.StochasticRungeKutta{Tableau: sde.ShARK, Tau: 1},
 }
@@ -231,5 +232,19 @@ func TestNoiseThatRemembers(t *testing.T) {
 		p.Noise = noise
 		sample(t, solvers.DDPM{}, p, []float64{1, 2}, &solvers.Settings{Grid: grid})
 		sample(t, adaptiveSDE[1], p, []float64{1, 2}, &solvers.Settings{Grid: grid})
+	}
+}
+
+// A budget of evaluations is kept to the last one.
+func TestAdaptiveSDEBudget(t *testing.T) {
+	for _, s := range adaptiveSDE {
+		for _, most := range []int{3, 20, 61} {
+			p, counter := plane(t)
+			p.Noise = sde.Tree{From: 1, To: 1e-3}
+			res, err := solvers.Sample(context.Background(), s, p, []float64{0.5, 1}, &solvers.Settings{Control: &ode.Control{Rel: 1e-3, Abs: 1e-3, MaxNFE: most}})
+			if !errors.Is(err, ode.ErrTooManyEvaluations) || counter.NFE() > most || counter.NFE() <= most-9 || res.NFE != counter.NFE() {
+				t.Errorf("%s with a budget of %d: %d evaluations, NFE %d, %v", s.Info().Name, most, counter.NFE(), res.NFE, err)
+			}
+		}
 	}
 }

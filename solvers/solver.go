@@ -157,7 +157,7 @@ func startAdaptive(s Solver, p Problem, n int) (ode.Estimator, error) {
 	e, ok := st.(ode.Estimator)
 	switch stochastic := s.Info().Stochastic; {
 	case !ok && stochastic:
-		return nil, fmt.Errorf("%w; of the stochastic ones sra1, sra3, shark and stochasticheun do", ErrNoEstimate)
+		return nil, fmt.Errorf("%w; of the stochastic ones sra1, sra2, sra3, shark and stochasticheun do", ErrNoEstimate)
 	case !ok:
 		return nil, ErrNoEstimate
 	case stochastic:

@@ -120,7 +120,7 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 	switch f.noise {
 	case "":
 	case "tree":
-		s.problem.Noise = tree(f.seed, p.Schedule, s.grid)
+		s.problem.Noise = tree(f.seed, s.problem.Schedule, s.grid)
 	default:
 		if s.problem.Noise, err = f.replay(s, rows, p.Dim); err != nil {
 			return err
