@@ -61,6 +61,20 @@ func TestStochasticRungeKuttaRefuses(t *testing.T) {
 	}
 }
 
+// The first stage of the stochastic Heun method is a step of Euler and Maruyama, for every tau by hand: the law alone does not tell one tau from another.
+func TestStochasticRungeKuttaByHand(t *testing.T) {
+	alpha := math.Exp(-(0.1*0.6 + 19.9*0.6*0.6/2) / 2)
+	sigma, beta := math.Sqrt(1-alpha*alpha), 0.1+19.9*0.6
+	const h = 0.6 - 0.4
+	for _, tau := range []float64{0.5, 1, 1.5} {
+		table := trace(t, solvers.StochasticRungeKutta{Tableau: sde.StochasticHeun, Tau: tau}, []float64{0.6, 0.4})
+		want := solvers.Row{State: 1 + beta/2*h, Outputs: []float64{-(1 + tau*tau) / 2 * beta / sigma * h}, Noises: []float64{tau * math.Sqrt(beta*h)}}
+		if diff := cmp.Diff(want, table.Evaluations[1].Input, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+			t.Errorf("tau %v, the second stage (-want +got):\n%s", tau, diff)
+		}
+	}
+}
+
 // A path is one path: what a solver asks for piece by piece, in any order and over intervals that overlap, is joined by Chen's relation. The table foretells
 // what a run on a path that remembers gives.
 func TestTraceOfNestedAreas(t *testing.T) {

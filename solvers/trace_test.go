@@ -1046,6 +1046,10 @@ func TestDistance(t *testing.T) {
 	if d, err := solvers.Distance(a, b); !errors.Is(err, solvers.ErrNotSame) {
 		t.Errorf("Distance of tables with draws from different times = %v, %v, want ErrNotSame", d, err)
 	}
+	b.Draws = []solvers.Draw{{From: 1, To: 0.5, Area: true}}
+	if d, err := solvers.Distance(a, b); !errors.Is(err, solvers.ErrNotSame) {
+		t.Errorf("Distance of tables with draws of W and of H = %v, %v, want ErrNotSame", d, err)
+	}
 	// The input of an evaluation counts as well as the result.
 	a, b = table(solvers.Row{State: 1}), table(solvers.Row{State: 1})
 	a.Evaluations = []solvers.Evaluation{{Time: 1, Input: solvers.Row{State: 4}}}
