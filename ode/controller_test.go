@@ -26,8 +26,12 @@ var controllers = []struct {
 func TestControllerLengths(t *testing.T) {
 	for _, c := range controllers {
 		for _, q := range []float64{2, 5} {
-			for _, first := range []float64{0.5, 0.97, 1.05, 1.3, 4, 40} {
-				st := &ideal{order: int(q), domain: math.Inf(1)}
+			for _, first := range []float64{0.5, 0.97, 1.05, 1.3, 4, 40, -3} {
+				domain := math.Inf(1)
+				if first < 0 { // beyond 2 all is NaN, after which there is much to grow
+					first, domain = -first, 2
+				}
+				st := &ideal{order: int(q), domain: domain}
 				_, err := ode.Control{First: first, Abs: 1, Controller: c.Controller, MaxSteps: 12}.Adapt(context.Background(), st, []float64{0}, 0, 1e4, nil)
 				if !errors.Is(err, ode.ErrTooManySteps) {
 					t.Fatal(err)
@@ -40,6 +44,10 @@ func TestControllerLengths(t *testing.T) {
 				for len(want) < 12 {
 					h := want[len(want)-1]
 					e := math.Pow(h, q)
+					if h > domain {
+						want, afterReject = append(want, 0.2*h), true
+						continue
+					}
 					rho := math.Pow(e, -gains[0]/q) * math.Pow(past[0], -gains[1]/q) * math.Pow(past[1], -gains[2]/q)
 					accept := e <= 1
 					if c.Smooth {
@@ -147,6 +155,40 @@ func TestNFE(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Cost foretells every proposal exactly, first, following and repeated ones.
+func TestCost(t *testing.T) {
+	for _, tab := range estimators() {
+		st := &foretold{Estimator: estimator(tab, problems[1].f, 1)}
+		for range 2 {
+			stats, err := ode.Control{Rel: 1e-5, First: 2}.Adapt(context.Background(), st, []float64{1}, 0, 2, nil)
+			if err != nil || stats.Rejected == 0 || stats.Steps < 2 {
+				t.Fatalf("%s: %+v, %v, want steps rejected and accepted", tab.Name, stats, err)
+			}
+		}
+		if diff := cmp.Diff(st.cost, st.spent); diff != "" {
+			t.Errorf("%s: evaluations of the proposals (-Cost +NFE):\n%s", tab.Name, diff)
+		}
+	}
+}
+
+// A foretold notes what its proposals should cost and what they do.
+type foretold struct {
+	ode.Estimator
+	cost, spent []int
+	before      int
+}
+
+func (s *foretold) Step(dst, src []float64, at ode.Span) error {
+	s.cost, s.before = append(s.cost, s.Estimator.(ode.Counter).Cost(at, false)), s.Estimator.(ode.Counter).NFE()
+	return s.Estimator.Step(dst, src, at)
+}
+
+func (s *foretold) LocalError(dst []float64) (float64, error) {
+	power, err := s.Estimator.LocalError(dst)
+	s.spent = append(s.spent, s.Estimator.(ode.Counter).NFE()-s.before)
+	return power, err
 }
 
 // The budget is never exceeded, and one that suffices is enough.
