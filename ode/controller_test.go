@@ -157,6 +157,65 @@ func TestNFE(t *testing.T) {
 	}
 }
 
+// The other methods count too: what the field sees is NFE, and no step costs more than was foretold. Under error control, with its rejected
+// proposals, Cost is exact.
+func TestNFEOfMethods(t *testing.T) {
+	f := problems[1].f
+	methods := map[string]func(f ode.Func) ode.Stepper{
+		"lawson4": func(f ode.Func) ode.Stepper { return ode.Lawson("lawson4", ode.RK4).Stepper(-1, f, 1) },
+	}
+	for order := 1; order <= 4; order++ {
+		for _, mode := range []ode.AdamsMode{ode.Bashforth, ode.PEC, ode.PECE} {
+			for _, ramp := range []bool{false, true} {
+				for _, linear := range []float64{0, -0.5} {
+					a := ode.Adams{Order: order, Mode: mode, Ramp: ramp, Linear: linear}
+					methods[fmt.Sprintf("%+v", a)] = func(f ode.Func) ode.Stepper {
+						st, err := a.Stepper(f, 1)
+						if err != nil {
+							t.Fatal(err)
+						}
+						return st
+					}
+				}
+			}
+		}
+	}
+	for name, bind := range methods {
+		p := probe{f: f}
+		st := bind(p.field)
+		for range 2 {
+			before := p.calls
+			x := []float64{1}
+			for at := range ode.Spans([]float64{0, 0.25, 0.75, 1, 1.5, 1.75, 2}) {
+				was, most := p.calls, st.(ode.Counter).Cost(at, false)
+				if err := st.Step(x, x, at); err != nil {
+					t.Fatal(err)
+				}
+				if spent := p.calls - was; spent > most {
+					t.Errorf("%s: step %d takes %d evaluations, and %d were foretold", name, at.Index, spent, most)
+				}
+			}
+			stats, err := ode.Integrate(context.Background(), st, []float64{1}, []float64{0, 0.5, 1, 1.25, 2}, nil)
+			if err != nil || p.calls != st.(ode.Counter).NFE() || stats.NFE >= p.calls-before {
+				t.Errorf("%s: NFE %d, %v, %d calls", name, st.(ode.Counter).NFE(), err, p.calls)
+			}
+		}
+		e, ok := st.(ode.Estimator)
+		if !ok {
+			continue
+		}
+		told := &foretold{Estimator: e}
+		for range 2 {
+			if _, err := (ode.Control{Rel: 1e-5, First: 2}).Adapt(context.Background(), told, []float64{1}, 0, 2, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(told.cost, told.spent); diff != "" || p.calls != e.(ode.Counter).NFE() {
+			t.Errorf("%s: %d calls, NFE %d, evaluations of the proposals (-Cost +NFE):\n%s", name, p.calls, e.(ode.Counter).NFE(), diff)
+		}
+	}
+}
+
 // Cost foretells every proposal exactly, first, following and repeated ones.
 func TestCost(t *testing.T) {
 	for _, tab := range estimators() {
