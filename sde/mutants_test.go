@@ -172,3 +172,43 @@ func TestMutantErrors(t *testing.T) {
 		}
 	}
 }
+
+// A problem may be blind. On dx = (b/√(1+t) - x/(2(1+t))) dt + ab/√(1+t) dW, which is often taken for additive noise, the double
+// integrals of the solution x₀/√(1+t) + b(t + aW)/√(1+t) cancel: a method whose H is 0 shows order 2 on it, as the sound one does. So it proves nothing of H.
+func TestBlindProblem(t *testing.T) {
+	const a, b, paths = 2, 1, 2000
+	sys := sde.System{
+		Drift: func(dst, x []float64, t float64) error {
+			for i, v := range x {
+				dst[i] = b/math.Sqrt(1+t) - v/(2*(1+t))
+			}
+			return nil
+		},
+		Diffusion: func(t float64) float64 { return a * b / math.Sqrt(1+t) },
+	}
+	path := sde.GridPath{Seed: 3, Grid: uniform(0, 1, 128)}.Path(0, 1, paths)
+	w := make([]float64, paths)
+	if err := path.Increment(w, 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range map[string]method{"sra1": sde.SRA1.Stepper, "sra1 without H": withoutArea(sde.SRA1.Stepper)} {
+		errorOf := func(n int) float64 {
+			st, err := m(sys, path, paths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, sum := slices.Repeat([]float64{1}, paths), 0.0
+			if err := ode.Walk(st, x, uniform(0, 1, n)); err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range x {
+				d := v - (1+b*(1+a*w[i]))/math.Sqrt2
+				sum += d * d
+			}
+			return math.Sqrt(sum / paths)
+		}
+		if order := math.Log2(errorOf(32) / errorOf(64)); !(math.Abs(order-2) < 0.1) {
+			t.Errorf("%s: strong order %.2f, want 2", name, order)
+		}
+	}
+}

@@ -221,7 +221,7 @@ func (r rossler) flipped() rossler {
 }
 
 // The printed tables satisfy the paper's conditions and are this package's methods: the same result for every state, path and g, of which
-// nodes that nothing uses and their order are no part. With the sign of β2 that torchsde gives SRA2 and SRA3 (sdeint/methods/tableaus, commit eb3a00e) both
+// nodes that nothing uses and their order are no part. With the sign of β2 that torchsde gives SRA2 and SRA3 (torchsde/_core/methods/tableaus/sra2.py and sra3.py, commit eb3a00e) both
 // forms of the conditions refuse them.
 func TestRossler(t *testing.T) {
 	for _, tab := range []sde.Tableau{sde.SRA1, sde.SRA2, sde.SRA3} {
