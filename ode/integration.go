@@ -199,9 +199,12 @@ func (in *Integration) propose(ctx context.Context) bool {
 	if !(in.h <= c.Max) { // not min: a NaN must not slip through
 		in.h = c.Max
 	}
-	if rest := math.Abs(in.t1 - in.at.From); rest <= 1.01*in.h { // no sliver is left for a last step
+	switch rest := math.Abs(in.t1 - in.at.From); {
+	case rest <= 1.01*in.h: // no sliver is left for a last step
 		in.at.To = in.t1
-	} else {
+	case rest < in.h+c.Min: // the last two are each longer than half of Min
+		in.at.To = in.at.From + math.Copysign(rest/2, in.t1-in.t0)
+	default:
 		in.at.To = in.at.From + math.Copysign(in.h, in.t1-in.t0)
 	}
 	if math.Abs(in.at.H()) < 4*precision(in.at.From) && in.at.To != in.t1 {

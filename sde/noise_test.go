@@ -380,6 +380,7 @@ func TestIncrementPanicsOnLength(t *testing.T) {
 		"Fresh":    sde.Fresh{},
 		"Replay":   sde.Replay{Draws: [][]float64{{1, 2, 3, 4, 5, 6}}},
 		"GridPath": sde.GridPath{Grid: []float64{0, 1}},
+		"Tree":     sde.Tree{To: 1},
 	} {
 		for _, n := range []int{0, 3, 5, 8} {
 			func() {

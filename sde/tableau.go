@@ -141,7 +141,7 @@ func (tab Tableau) Check() error {
 	return nil
 }
 
-// Stepper binds the method to sys, driven by w, for states of n elements. Errors: ErrTableau, and ErrNeedsArea if the method needs
+// Stepper binds the method to sys, driven by w, for states of n elements. The result is an ode.Counter. Errors: ErrTableau, and ErrNeedsArea if the method needs
 // H and w is not a SpaceTime.
 func (tab Tableau) Stepper(sys System, w Brownian, n int) (ode.Stepper, error) {
 	if err := tab.Check(); err != nil {
@@ -173,7 +173,13 @@ type additive struct {
 	x     []float64   // the state at a stage
 	w, h  []float64
 	terms []vec.Term
+	nfe   int
 }
+
+// NFE and Cost implement ode.Counter.
+func (s *additive) NFE() int { return s.nfe }
+
+func (s *additive) Cost(ode.Span, bool) int { return len(s.f) }
 
 func (s *additive) Step(dst, src []float64, at ode.Span) error {
 	if err := s.draw(at); err != nil {
@@ -189,6 +195,7 @@ func (s *additive) Step(dst, src []float64, at ode.Span) error {
 			x = s.x
 			vec.Lin(x, terms...)
 		}
+		s.nfe++
 		if err := s.sys.Drift(s.f[i], x, at.Time(drift.C[i])); err != nil {
 			return err
 		}

@@ -62,6 +62,13 @@
 // refused; with the other kinds the first step is one evaluation and x = σ_t/σ_s x + α_t x₀, the limit of every
 // consistent method, and the solver begins after it. Methods that step in time, on the flow itself, take that step as any other.
 //
+// # Adaptive steps
+//
+// With Settings.Control the solver chooses its steps. For the probability flow that is a matter of an embedded method, such as dp5. For the
+// reverse SDE a step that was rejected must find its Brownian path again, or the samples have another law: Problem.Noise is then an
+// sde.Tree over the run's times, and the solver one of sra1, sra2, sra3, shark and stochasticheun, the methods of weak order 2. The tolerance bounds what a
+// step misses of the path. On any other noise, and with any other stochastic solver, such runs are refused.
+//
 // # Inversion and editing
 //
 // [Invert] runs a method of the probability flow from data to noise, and [InvertPair] an exactly reversible one.

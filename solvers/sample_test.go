@@ -115,7 +115,7 @@ func TestSampleRefusesBadInput(t *testing.T) {
 
 		{"no estimate", control(solvers.DDIM{}, ode.Control{}), solvers.ErrNoEstimate, "ddim"},
 		{"adaptive RK4", control(solvers.RungeKutta{Tableau: ode.RK4}, ode.Control{}), solvers.ErrNoEstimate, "rk4"},
-		{"adaptive noise", control(adaptiveNoise{}, ode.Control{}), solvers.ErrParameter, "fresh noise"},
+		{"adaptive noise", control(adaptiveNoise{}, ode.Control{}), solvers.ErrParameter, "must be Adaptive"},
 		{"negative tolerance", control(dp5, ode.Control{Rel: -1}), ode.ErrControl, "Rel is -1"},
 		{"NaN tolerance", control(dp5, ode.Control{Abs: nan}), ode.ErrControl, "Abs is NaN"},
 		{"safety 1", control(dp5, ode.Control{Safety: 1}), ode.ErrControl, "Safety is 1"},

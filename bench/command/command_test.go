@@ -343,6 +343,19 @@ func TestSampleCommand(t *testing.T) {
 		t.Errorf("document %+v", one)
 	}
 
+	// On a tree the noise is one path at any number of steps, so that more of them change little.
+	last := func(steps string, args ...string) float64 {
+		var d sampleDocument
+		document(t, &d, append([]string{"sample", "--problem", "mixture2d", "--solver", "sra1", "--rows", "1", "--steps", steps, "--json"}, args...)...)
+		return d.Samples[0][0]
+	}
+	if coarse, fine := last("50", "--noise", "tree"), last("200", "--noise", "tree"); !(math.Abs(coarse-fine) < 0.05) {
+		t.Errorf("on a tree 50 steps lead to %v and 200 to %v", coarse, fine)
+	}
+	if coarse, fine := last("50"), last("200"); math.Abs(coarse-fine) < 0.05 {
+		t.Errorf("with fresh noise 50 steps lead to %v and 200 to %v, and the test of the tree says nothing", coarse, fine)
+	}
+
 	// Through files: the states that --seed makes, the noise that it draws, and back.
 	p, err := problem.Builtin("mixture2d")
 	if err != nil {

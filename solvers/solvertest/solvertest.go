@@ -61,6 +61,7 @@ func checks(s solvers.Solver) []check {
 		{"retry", checkRetry},
 		{"dense", checkDense},
 		{"split", checkSplit},
+		{"adaptive", checkAdaptive},
 		{"seed", checkSeed},
 		{"errors", checkErrors},
 		{"ode", checkODE},
@@ -144,8 +145,15 @@ func checkInfo(s solvers.Solver) (faults []string) {
 		add("Start fails: %v", err)
 		return faults
 	}
-	if _, ok := st.(ode.Estimator); ok != i.Adaptive {
-		add("Adaptive is %t and the stepper being an Estimator is %t", i.Adaptive, ok)
+	_, adaptive := st.(ode.Estimator)
+	if a, ok := s.(solvers.Adaptive); ok {
+		remembering := p
+		remembering.Noise = tree()
+		_, err := a.StartAdaptive(remembering, rows*dim)
+		adaptive = err == nil
+	}
+	if adaptive != i.Adaptive {
+		add("Adaptive is %t and that its steps can be adapted is %t", i.Adaptive, adaptive)
 	}
 	p.Noise = nil
 	if _, err := s.Start(p, rows*dim); errors.Is(err, solvers.ErrNeedsNoise) != i.Stochastic {
@@ -456,6 +464,59 @@ func checkSplit(s solvers.Solver) (faults []string) {
 	}
 	if !slices.Equal(x, want) {
 		faults = append(faults, "the result depends on how the batch is cut")
+	}
+	return faults
+}
+
+// tree is noise for adaptive steps over the times of grid.
+func tree() sde.Noise { return sde.Tree{Seed: 7, From: 1, To: 1e-3} }
+
+// checkAdaptive lets the solver choose its steps, which must not depend on the neighbours of a row, but on its noise.
+func checkAdaptive(s solvers.Solver) (faults []string) {
+	if !s.Info().Adaptive {
+		return nil
+	}
+	set := solvers.Settings{Grid: []float64{1, 1e-3}, Control: &ode.Control{Rel: 0.03, Abs: 0.03}}
+	var want []float64
+	var most solvers.Result
+	for _, workers := range []int{1, 2, 7} {
+		p, x := planar(), state()
+		p.Noise = tree()
+		set.Workers = workers
+		res, err := solvers.Sample(context.Background(), s, p, x, &set)
+		if errors.Is(err, solvers.ErrNoEstimate) {
+			return nil // checkInfo finds it
+		}
+		if err != nil {
+			return append(faults, err.Error())
+		}
+		res.Elapsed, res.Warnings = 0, nil
+		if want == nil {
+			want, most = x, res
+		} else if !slices.Equal(x, want) || res.NFE != most.NFE {
+			faults = append(faults, fmt.Sprintf("with adaptive steps the result depends on the number of workers: 1 and %d differ", workers))
+		}
+	}
+	set.Workers = 1
+	x := state()
+	for _, part := range [][2]int{{0, 5}, {5, 6}, {6, rows}} {
+		p := planar()
+		p.Noise, p.Row = tree(), part[0]
+		if _, err := solvers.Sample(context.Background(), s, p, x[part[0]*dim:part[1]*dim], &set); err != nil {
+			return append(faults, err.Error())
+		}
+	}
+	if !slices.Equal(x, want) {
+		faults = append(faults, "with adaptive steps the result depends on how the batch is cut")
+	}
+	p := planar()
+	p.Noise = tree()
+	x = slices.Repeat([]float64{0.5, -0.5}, 2)
+	if _, err := solvers.Sample(context.Background(), s, p, x, &set); err != nil {
+		return append(faults, err.Error())
+	}
+	if same := x[0] == x[2]; same == s.Info().Stochastic {
+		faults = append(faults, fmt.Sprintf("Stochastic is %t and that two equal rows end alike with adaptive steps is %t", s.Info().Stochastic, same))
 	}
 	return faults
 }

@@ -84,6 +84,18 @@ func (m mutant) Start(p solvers.Problem, n int) (ode.Stepper, error) {
 	return st, nil
 }
 
+// StartAdaptive is that of the method that was spoiled.
+func (m mutant) StartAdaptive(p solvers.Problem, n int) (ode.Estimator, error) {
+	if a, ok := m.Solver.(solvers.Adaptive); ok {
+		return a.StartAdaptive(p, n)
+	}
+	st, err := m.Start(p, n)
+	if e, ok := st.(ode.Estimator); ok {
+		return e, err
+	}
+	return nil, solvers.ErrNoEstimate
+}
+
 // scaled is noise whose increments over a time dt are multiplied by factor(dt).
 type scaled struct {
 	sde.Noise
@@ -410,6 +422,8 @@ func TestMutants(t *testing.T) {
 			}}, "alias restart retry seed split"},
 		{"noise that forgets the number of the row", mutant{Solver: ancestral,
 			problem: func(p *solvers.Problem) { p.Row = 0 }}, "split"},
+		{"adaptive steps that forget the number of the row", sameRow{sra1}, "adaptive"},
+		{"adaptive steps that remember the row before", drifting{sra1}, "adaptive"},
 		// Its draws are not the problem's, so a trace finds constants where it looks for coefficients.
 		{"noise from a private seed", mutant{Solver: ancestral,
 			problem: func(p *solvers.Problem) { p.Noise = sde.Fresh{Seed: 99} }}, "restart seed strong weak"},
@@ -435,6 +449,22 @@ func TestMutants(t *testing.T) {
 			t.Errorf("%s: found by %q, want %q: %q", c.name, got, c.want, faults)
 		}
 	}
+}
+
+// sameRow gives every row the path of the first in adaptive runs.
+type sameRow struct{ solvers.StochasticRungeKutta }
+
+func (s sameRow) StartAdaptive(p solvers.Problem, n int) (ode.Estimator, error) {
+	p.Row = 0
+	return s.StochasticRungeKutta.StartAdaptive(p, n)
+}
+
+// drifting changes the noise of adaptive runs from start to start.
+type drifting struct{ solvers.StochasticRungeKutta }
+
+func (s drifting) StartAdaptive(p solvers.Problem, n int) (ode.Estimator, error) {
+	p.Noise = sde.Tree{Seed: uint64(counter.Add(1)), From: 1, To: 1e-3}
+	return s.StochasticRungeKutta.StartAdaptive(p, n)
 }
 
 // smoothed predicts the mean over x ± δ, with δ² = σ²·|Δλ| over the step being taken.
