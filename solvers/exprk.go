@@ -24,17 +24,23 @@ type Phi struct {
 // u_i = e^(cz)·u + h·Σ A[i][j]·m_j; the result is the stage after the last, at c = 1, and is not evaluated.
 // Here L is 1 in noise prediction, -1 in data prediction, and h the step in λ, so z is h or -h; with
 // stochasticity τ it is -(1+τ²)h in data prediction, see exponential.
+//
+// Embedded, if present, is the row of a second result whose difference from the first estimates the error. The
+// result of higher order is propagated. A row with one coefficient more than there are stages uses the prediction at the end
+// of the step too, which is the first one of the next step: it costs an evaluation only where a step is rejected.
 type ExpTableau struct {
-	Name  string
-	About string
-	Order int
-	Ref   string    // key in references.bib
-	Nodes []float64 // the fractions of the stages, of which the first is 0
-	A     [][][]Phi // A[i] holds i coefficients; the last row, of the result, has the index len(Nodes)
+	Name          string
+	About         string
+	Order         int
+	EmbeddedOrder int       // order of the second result, 0 if there is none
+	Ref           string    // key in references.bib
+	Nodes         []float64 // the fractions of the stages, of which the first is 0
+	A             [][][]Phi // A[i] holds i coefficients; the last row, of the result, has the index len(Nodes)
+	Embedded      [][]Phi   // the coefficients of the second result
 }
 
 // ExpRK applies an exponential Runge–Kutta method to the probability flow in λ, in data prediction unless
-// Noise is set. The zero value has no tableau.
+// Noise is set. It is adaptive if the tableau has an embedded row. The zero value has no tableau.
 //
 // References:
 //
@@ -71,8 +77,11 @@ func (tab ExpTableau) check() error {
 			return err
 		}
 	}
-	for i, row := range tab.A {
-		if len(row) != i {
+	if n := len(tab.Embedded); n != 0 && n != len(tab.Nodes) && n != len(tab.Nodes)+1 {
+		return fmt.Errorf("%w: the embedded row of the tableau holds %d coefficients, want %d or one more", ErrParameter, n, len(tab.Nodes))
+	}
+	for i, row := range append(slices.Clone(tab.A), tab.Embedded) {
+		if len(row) != i && i < len(tab.A) {
 			return fmt.Errorf("%w: row %d of the tableau holds %d coefficients, want %d", ErrParameter, i, len(row), i)
 		}
 		for _, sum := range row {
@@ -87,11 +96,13 @@ func (tab ExpTableau) check() error {
 }
 
 func (tab ExpTableau) info(kind scoremodel.Kind) Info {
-	return Info{Name: tab.Name, About: tab.About, Order: tab.Order, NFE: len(tab.Nodes), Kind: kind, Ref: tab.Ref}
+	return Info{Name: tab.Name, About: tab.About, Order: tab.Order, NFE: len(tab.Nodes), Adaptive: tab.Embedded != nil,
+		Kind: kind, Ref: tab.Ref}
 }
 
 // start binds the method to p in the given prediction and with the given stochasticity, for states of n elements. With
-// noise the nodes must not decrease: the path is drawn from stage to stage.
+// noise the nodes must not decrease: the path is drawn from stage to stage. Without noise the result is an ode.Estimator
+// if the tableau has an embedded row.
 func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int) (ode.Stepper, error) {
 	stages := len(tab.Nodes)
 	s := &expRK{nodes: tab.Nodes, schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
@@ -100,20 +111,44 @@ func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int)
 		s.m[i] = make([]float64, n)
 	}
 	for _, row := range tab.A {
-		s.a = append(s.a, make([]float64, len(row)))
+		s.row(row)
+	}
+	if tau != 0 {
+		var err error
+		s.noise, err = newNestedNoise(p, n)
+		return s, err
+	}
+	if tab.Embedded == nil {
+		return s, nil
+	}
+	s.row(minus(tab.A[stages], tab.Embedded))
+	if len(tab.Embedded) > stages {
+		s.end = make([]float64, n)
+	}
+	return &embeddedExpRK{expRK: s, power: float64(tab.EmbeddedOrder + 1)}, nil
+}
+
+// minus returns the coefficients a - b. What is the same in both leaves nothing, not even rounding.
+func minus(a, b [][]Phi) [][]Phi {
+	out := make([][]Phi, max(len(a), len(b)))
+	add := func(row [][]Phi, sign float64) {
 		for j, sum := range row {
 			for _, f := range sum {
-				s.parts = append(s.parts, phiPart{to: &s.a[len(s.a)-1][j], weight: f.Weight, of: s.function(f)})
+				i := slices.IndexFunc(out[j], func(g Phi) bool { return g.K == f.K && g.At == f.At })
+				if i < 0 {
+					i = len(out[j])
+					out[j] = append(out[j], Phi{0, f.K, f.At})
+				}
+				out[j][i].Weight += sign * f.Weight
 			}
 		}
 	}
-	s.values = make([]float64, len(s.functions))
-	if tau == 0 {
-		return s, nil
+	add(a, 1)
+	add(b, -1)
+	for j, sum := range out {
+		out[j] = slices.DeleteFunc(sum, func(f Phi) bool { return f.Weight == 0 })
 	}
-	var err error
-	s.noise, err = newNestedNoise(p, n)
-	return s, err
+	return out
 }
 
 type expRK struct {
@@ -123,10 +158,16 @@ type expRK struct {
 	kind     scoremodel.Kind
 	tau      float64
 	noise    *nestedNoise // nil if tau is 0
-	a        [][]float64  // the coefficients of the step
+	a        [][]float64  // the coefficients of the step: of the stages, of the result and of its error, if that is estimated
 	m        [][]float64  // the predictions at the stages; the first survives a rejected proposal
-	x        []float64    // the state at a stage
+	x        []float64    // the state at a stage; at last the result, if the prediction there is needed
 	terms    []vec.Term
+
+	// For the estimate of the error.
+	at    ode.Span  // the latest step
+	scale float64   // what multiplies the coefficients of it
+	end   []float64 // the prediction at its end, nil if that is not needed
+	ahead bool      // whether end is known
 
 	// The coefficients repeat few functions, each of which is evaluated once a step.
 	functions []Phi // with weight 1
@@ -139,6 +180,18 @@ type phiPart struct {
 	to     *float64
 	weight float64
 	of     int
+}
+
+// row makes room for the coefficients of a row.
+func (s *expRK) row(row [][]Phi) {
+	a := make([]float64, len(row))
+	s.a = append(s.a, a)
+	for j, sum := range row {
+		for _, f := range sum {
+			s.parts = append(s.parts, phiPart{to: &a[j], weight: f.Weight, of: s.function(f)})
+		}
+	}
+	s.values = make([]float64, len(s.functions))
 }
 
 // function returns the index of f, but for its weight, among the functions.
@@ -166,15 +219,22 @@ func (s *expRK) weigh(z float64) {
 }
 
 func (s *expRK) Step(dst, src []float64, at ode.Span) error {
-	if !at.Retry {
+	switch {
+	case at.Retry:
+		// m[0] depends on From and src alone.
+	case s.ahead && !at.Fresh() && at.From == s.at.To:
+		s.m[0], s.end = s.end, s.m[0]
+	default:
 		if err := s.model.Predict(s.m[0], src, at.From); err != nil {
 			return err
 		}
 	}
+	s.at, s.ahead = at, false
 	from, to := s.schedule.At(at.From), s.schedule.At(at.To)
 	step := newExponential(s.kind, s.tau, from, to)
 	s.weigh(step.z)
 	length := step.length() // h, or (1+τ²)h in data prediction
+	s.scale = step.gain * length
 	if s.noise != nil {
 		clear(s.noise.sum)
 	}
@@ -202,7 +262,42 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 		}
 	}
 	s.advance(dst, src, step, length, s.a[len(s.m)])
+	if s.end != nil {
+		copy(s.x, dst)
+	}
 	return nil
+}
+
+// embeddedExpRK is a method whose tableau has an embedded row.
+type embeddedExpRK struct {
+	*expRK
+	power float64
+}
+
+// Pace implements Paced.
+func (s *embeddedExpRK) Pace() Variable { return Lambda }
+
+// LocalError implements ode.Estimator. Both results carry the state alike, so that it leaves their difference.
+func (s *embeddedExpRK) LocalError(dst []float64) (float64, error) {
+	if s.end != nil && !s.ahead {
+		if err := s.model.Predict(s.end, s.x, s.at.To); err != nil {
+			return 0, err
+		}
+		s.ahead = true
+	}
+	terms := s.terms[:0]
+	for j, c := range s.a[len(s.m)+1] {
+		if c == 0 {
+			continue
+		}
+		m := s.end
+		if j < len(s.m) {
+			m = s.m[j]
+		}
+		terms = append(terms, vec.Term{C: s.scale * c, X: m})
+	}
+	vec.Lin(dst, terms...)
+	return s.power, nil
 }
 
 // grow extends the noise from one stage to the next.
@@ -228,41 +323,63 @@ func (s *expRK) advance(dst, src []float64, part exponential, length float64, a 
 }
 
 // etd returns the method whose coefficients of all stages but the first are given: later[i] is of the stage
-// i+2 on, without the first column, and its last element of the result. The first column follows: a constant
-// prediction is integrated exactly, Σ A[i][j] = c·φ₁(cz).
+// i+2 on, without the first column, and its last element of the result.
 func etd(tab ExpTableau, later ...[][]Phi) ExpTableau {
-	ends := append(slices.Clone(tab.Nodes), 1)
-	tab.A = [][][]Phi{nil}
-	for i, c := range ends[1:] {
-		row := make([][]Phi, i+1)
-		row[0] = []Phi{{c, 1, c}}
-		if i > 0 {
-			copy(row[1:], later[i-1])
-		}
-		for _, sum := range row[1:] {
-			for _, f := range sum {
-				row[0] = append(row[0], Phi{-f.Weight, f.K, f.At})
-			}
-		}
-		tab.A = append(tab.A, row)
+	tab.A = [][][]Phi{nil, complete(tab.node(1))}
+	for i, row := range later {
+		tab.A = append(tab.A, complete(tab.node(i+2), row...))
 	}
 	return tab
 }
 
-// Lawson returns the classical method tab on the equation without its linear part, e^(-λL)u
-// [lawson1967]: a constant prediction is not integrated exactly. Its order is tab's.
-func Lawson(name string, tab ode.Tableau) ExpTableau {
-	e := ExpTableau{Name: name, About: "the Runge-Kutta method " + tab.Name + " with Lawson's integrating factor in lambda",
-		Order: tab.Order, Ref: "lawson1967", Nodes: tab.C}
-	ends := append(slices.Clone(tab.C), 1)
-	for i, weights := range append(slices.Clone(tab.A), tab.B) {
-		row := make([][]Phi, len(weights))
-		for j, w := range weights {
-			if w != 0 {
-				row[j] = []Phi{{w, 0, ends[i] - tab.C[j]}}
-			}
+// node returns the fraction of the stage i, or 1 for the result.
+func (tab ExpTableau) node(i int) float64 {
+	if i == len(tab.Nodes) {
+		return 1
+	}
+	return tab.Nodes[i]
+}
+
+// complete returns the row of a stage at c of which all columns but the first are given. The first
+// follows: a constant prediction is integrated exactly, Σ A[i][j] = c·φ₁(cz).
+func complete(c float64, later ...[]Phi) [][]Phi {
+	first := []Phi{{c, 1, c}}
+	for _, sum := range later {
+		for _, f := range sum {
+			first = append(first, Phi{-f.Weight, f.K, f.At})
 		}
-		e.A = append(e.A, row)
+	}
+	return append([][]Phi{first}, later...)
+}
+
+// embed adds to tab the embedded row of the given order, of which all columns but the first are given.
+func (tab ExpTableau) embed(order int, later ...[]Phi) ExpTableau {
+	tab.EmbeddedOrder, tab.Embedded = order, complete(1, later...)
+	return tab
+}
+
+// Lawson returns the classical method tab on the equation without its linear part, e^(-λL)u
+// [lawson1967]: a constant prediction is not integrated exactly. Its orders are tab's.
+func Lawson(name string, tab ode.Tableau) ExpTableau {
+	stages := tab.Evaluations()
+	e := ExpTableau{Name: name, About: "the Runge-Kutta method " + tab.Name + " with Lawson's integrating factor in lambda",
+		Order: tab.Order, EmbeddedOrder: tab.EmbeddedOrder, Ref: "lawson1967", Nodes: tab.C[:stages]}
+	for i, weights := range append(slices.Clone(tab.A[:stages]), tab.B[:stages]) {
+		e.A = append(e.A, lawson(tab.C, e.node(i), weights))
+	}
+	if tab.Embedded != nil {
+		e.Embedded = lawson(tab.C, 1, tab.Embedded)
 	}
 	return e
+}
+
+// lawson returns the row of a stage at c, given its weights of the stages at the nodes.
+func lawson(nodes []float64, c float64, weights []float64) [][]Phi {
+	row := make([][]Phi, len(weights))
+	for j, w := range weights {
+		if w != 0 {
+			row[j] = []Phi{{w, 0, c - nodes[j]}}
+		}
+	}
+	return row
 }

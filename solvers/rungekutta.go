@@ -32,6 +32,28 @@ func (v Variable) at(p sde.Point) float64 {
 	return p.T
 }
 
+// time inverts at, but for rounding.
+func (v Variable) time(s sde.Schedule, u float64) float64 {
+	switch v {
+	case Kappa:
+		return s.Time(-math.Log(u))
+	case Lambda:
+		return s.Time(u)
+	}
+	return u
+}
+
+// rate returns the variable's derivative in time.
+func (v Variable) rate(p sde.Point) float64 {
+	switch v {
+	case Kappa:
+		return -p.Kappa() * p.DLambda()
+	case Lambda:
+		return p.DLambda()
+	}
+	return 1
+}
+
 // RungeKutta applies an explicit Runge–Kutta method to the probability flow ODE
 // [song2021score, eq. 13] in a variable of choice. Euler's method in κ is DDIM, and Heun's
 // in κ is the deterministic sampler of [karras2022edm]. The zero value has no tableau.
@@ -180,6 +202,10 @@ type substitutedEstimator struct {
 	*substituted
 	estimator ode.Estimator
 }
+
+// Pace implements Paced. In κ too: its steps would have to shrink by a factor of thousands from the noise to the data, which
+// is what a controller does worst.
+func (s *substitutedEstimator) Pace() Variable { return Lambda }
 
 // LocalError implements ode.Estimator. A step that is short in time is short in u, so
 // the estimate vanishes with the same power of either.

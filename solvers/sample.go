@@ -24,7 +24,8 @@ type Settings struct {
 	Steps int
 
 	// Control, if not nil, adapts the steps between the ends of the grid. Every row
-	// is then integrated on its own, so that its steps do not depend on its neighbours; Dim is set.
+	// is then integrated on its own, so that its steps do not depend on its neighbours; Dim is set. Its lengths are in the variable in
+	// which the solver is Paced, λ for exponential methods, and in time if it is not.
 	// Stochastic solvers are refused.
 	Control *ode.Control
 
@@ -307,7 +308,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	t0, t1 := set.Grid[0], set.Grid[len(set.Grid)-1]
 	for lo := 0; lo < len(x); lo += dim {
 		at, model.calls = first+lo/dim, 0
-		stats, err := set.Control.Adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
+		stats, err := r.adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
 		if model.calls >= most.NFE || err != nil {
 			most = Result{Stats: stats, NFE: model.calls}
 		}

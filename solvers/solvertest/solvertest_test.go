@@ -36,8 +36,10 @@ type (
 
 func (s step) Step(dst, src []float64, at ode.Span) error { return s(dst, src, at) }
 
+// Info hides that the solver is adaptive: what Start returns is no Estimator.
 func (m mutant) Info() solvers.Info {
 	i := m.Solver.Info()
+	i.Adaptive = i.Adaptive && m.model == nil && m.step == nil
 	if m.info != nil {
 		m.info(&i)
 	}
