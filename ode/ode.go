@@ -72,6 +72,15 @@ type Deriver interface {
 	Derivative(dst, x []float64, t float64) error
 }
 
+// A Counter is a Stepper that counts the evaluations of its vector field: exactly the calls that the user's function saw.
+type Counter interface {
+	// NFE returns the evaluations made since the Stepper was made, by all of its methods.
+	NFE() int
+
+	// Cost returns the most evaluations that Step over at, and LocalError after it if there is one, will take.
+	Cost(at Span) int
+}
+
 // An Observer sees every accepted step and the state at its end, which it must
 // neither modify nor keep. If it returns ErrStop the integration ends well; any other error
 // ends it with that error.
@@ -79,11 +88,12 @@ type Observer func(at Span, x []float64) error
 
 // Errors of Integrate and Adapt, wrapped in a *StepError where a step is to blame.
 var (
-	ErrStop         = errors.New("ode: stop")
-	ErrNonFinite    = errors.New("ode: state is not finite")
-	ErrStepTooSmall = errors.New("ode: step is too small for the precision of the time")
-	ErrTooManySteps = errors.New("ode: too many steps")
-	ErrGrid         = errors.New("ode: bad grid")
+	ErrStop               = errors.New("ode: stop")
+	ErrNonFinite          = errors.New("ode: state is not finite")
+	ErrStepTooSmall       = errors.New("ode: step is too small")
+	ErrTooManySteps       = errors.New("ode: too many steps")
+	ErrTooManyEvaluations = errors.New("ode: the budget of evaluations is spent")
+	ErrGrid               = errors.New("ode: bad grid")
 )
 
 // Status tells how an integration ended.
@@ -91,17 +101,19 @@ type Status int
 
 // The ways in which an integration ends.
 const (
-	NotRun       Status = iota // no step was tried: the input was refused
-	Done                       // the end of the interval was reached
-	Stopped                    // the observer returned ErrStop
-	Cancelled                  // the context was cancelled
-	Failed                     // the vector field, the noise or the observer returned an error
-	NonFinite                  // a NaN or an infinity appeared
-	StepTooSmall               // the tolerance asked for steps below the precision of the time
-	TooManySteps               // Control.MaxSteps proposals did not reach the end
+	NotRun             Status = iota // no step was tried: the input was refused
+	Done                             // the end of the interval was reached
+	Stopped                          // the observer returned ErrStop
+	Cancelled                        // the context was cancelled
+	Failed                           // the vector field, the noise or the observer returned an error
+	NonFinite                        // a NaN or an infinity appeared
+	StepTooSmall                     // the tolerance asked for steps below Control.Min or the precision of the time
+	TooManySteps                     // Control.MaxSteps proposals did not reach the end
+	TooManyEvaluations               // the next proposal could take more than Control.MaxNFE
 )
 
-var statusNames = [...]string{"not run", "done", "stopped", "cancelled", "failed", "not finite", "step too small", "too many steps"}
+var statusNames = [...]string{"not run", "done", "stopped", "cancelled", "failed", "not finite", "step too small", "too many steps",
+	"too many evaluations"}
 
 func (s Status) String() string {
 	if s < 0 || int(s) >= len(statusNames) {
@@ -115,6 +127,7 @@ type Stats struct {
 	Status   Status
 	Steps    int     // accepted steps
 	Rejected int     // rejected proposals
+	NFE      int     // calls of the vector field, if the stepper is a Counter; otherwise 0
 	HMin     float64 // least and greatest length of an accepted step; 0 if there was none
 	HMax     float64
 }
@@ -191,8 +204,7 @@ func CheckGrid(grid []float64) error {
 //
 // Errors: ErrGrid before any step; otherwise a *StepError that wraps ErrNonFinite,
 // the context's error, or what st or observe returned.
-func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Observer) (Stats, error) {
-	var stats Stats
+func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Observer) (stats Stats, err error) {
 	if err := CheckGrid(grid); err != nil {
 		return stats, err
 	}
@@ -202,6 +214,10 @@ func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Obser
 	}
 	now, next := x, make([]float64, len(x))
 	defer func() { settle(x, now) }()
+	if counter, ok := st.(Counter); ok {
+		before := counter.NFE()
+		defer func() { stats.NFE = counter.NFE() - before }()
+	}
 	for at := range Spans(grid) {
 		if err := ctx.Err(); err != nil {
 			stats.Status = Cancelled

@@ -183,17 +183,36 @@ type rungeKutta struct {
 	k     [][]float64 // the stages
 	x     []float64   // the argument of a stage; of a first-same-as-last method, at last, the result
 	terms []vec.Term
+	nfe   int
 }
+
+// eval evaluates the vector field: every call of it comes through here.
+func (r *rungeKutta) eval(dst, x []float64, t float64) error {
+	r.nfe++
+	return r.f(dst, x, t)
+}
+
+func (r *rungeKutta) NFE() int { return r.nfe }
+
+func (r *rungeKutta) Cost(at Span) int {
+	if at.Retry || r.continues(at) {
+		return len(r.k) - 1
+	}
+	return len(r.k)
+}
+
+// continues reports whether the first stage of the step over at is known from the latest step.
+func (r *rungeKutta) continues(at Span) bool { return !at.Fresh() && r.ahead && at.From == r.at.To }
 
 func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 	last := len(r.k) - 1
 	switch {
 	case at.Retry:
 		// k[0] depends on From and src alone.
-	case !at.Fresh() && r.ahead && at.From == r.at.To:
+	case r.continues(at):
 		r.k[0], r.k[last] = r.k[last], r.k[0]
 	default:
-		if err := r.f(r.k[0], src, at.From); err != nil {
+		if err := r.eval(r.k[0], src, at.From); err != nil {
 			return err
 		}
 	}
@@ -204,7 +223,7 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 	}
 	for i := 1; i < stages; i++ {
 		vec.Lin(r.x, r.combine(src, r.tab.A[i])...)
-		if err := r.f(r.k[i], r.x, at.Time(r.tab.C[i])); err != nil {
+		if err := r.eval(r.k[i], r.x, at.Time(r.tab.C[i])); err != nil {
 			return err
 		}
 	}
@@ -226,7 +245,7 @@ func (r *rungeKutta) combine(src, w []float64) []vec.Term {
 	return ts
 }
 
-func (r *rungeKutta) Derivative(dst, x []float64, t float64) error { return r.f(dst, x, t) }
+func (r *rungeKutta) Derivative(dst, x []float64, t float64) error { return r.eval(dst, x, t) }
 
 type embedded struct {
 	*rungeKutta
@@ -236,7 +255,7 @@ type embedded struct {
 func (r *embedded) LocalError(dst []float64) (float64, error) {
 	if r.fsal && !r.ahead {
 		last := len(r.k) - 1
-		if err := r.f(r.k[last], r.x, r.at.To); err != nil {
+		if err := r.eval(r.k[last], r.x, r.at.To); err != nil {
 			return 0, err
 		}
 		r.ahead = true

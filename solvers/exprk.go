@@ -162,6 +162,7 @@ type expRK struct {
 	m        [][]float64  // the predictions at the stages; the first survives a rejected proposal
 	x        []float64    // the state at a stage; at last the result, if the prediction there is needed
 	terms    []vec.Term
+	nfe      int
 
 	// For the estimate of the error.
 	at    ode.Span  // the latest step
@@ -218,14 +219,38 @@ func (s *expRK) weigh(z float64) {
 	}
 }
 
+// predict evaluates the model: every evaluation comes through here.
+func (s *expRK) predict(dst, x []float64, t float64) error {
+	s.nfe++
+	return s.model.Predict(dst, x, t)
+}
+
+// NFE implements ode.Counter.
+func (s *expRK) NFE() int { return s.nfe }
+
+// Cost implements ode.Counter.
+func (s *expRK) Cost(at ode.Span) int {
+	cost := len(s.m)
+	if at.Retry || s.continues(at) {
+		cost--
+	}
+	if s.end != nil {
+		cost++
+	}
+	return cost
+}
+
+// continues reports whether the first prediction of the step over at is known from the latest step.
+func (s *expRK) continues(at ode.Span) bool { return s.ahead && !at.Fresh() && at.From == s.at.To }
+
 func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 	switch {
 	case at.Retry:
 		// m[0] depends on From and src alone.
-	case s.ahead && !at.Fresh() && at.From == s.at.To:
+	case s.continues(at):
 		s.m[0], s.end = s.end, s.m[0]
 	default:
-		if err := s.model.Predict(s.m[0], src, at.From); err != nil {
+		if err := s.predict(s.m[0], src, at.From); err != nil {
 			return err
 		}
 	}
@@ -252,7 +277,7 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 			part = newExponential(s.kind, s.tau, from, p)
 		}
 		s.advance(s.x, src, part, length, s.a[i])
-		if err := s.model.Predict(s.m[i], s.x, p.T); err != nil {
+		if err := s.predict(s.m[i], s.x, p.T); err != nil {
 			return err
 		}
 	}
@@ -280,7 +305,7 @@ func (s *embeddedExpRK) Pace() Variable { return Lambda }
 // LocalError implements ode.Estimator. Both results carry the state alike, so that it leaves their difference.
 func (s *embeddedExpRK) LocalError(dst []float64) (float64, error) {
 	if s.end != nil && !s.ahead {
-		if err := s.model.Predict(s.end, s.x, s.at.To); err != nil {
+		if err := s.predict(s.end, s.x, s.at.To); err != nil {
 			return 0, err
 		}
 		s.ahead = true

@@ -19,6 +19,7 @@ import (
 // one step is then a good guess for the next.
 type Paced interface {
 	ode.Estimator
+	ode.Counter
 
 	// Pace returns the variable.
 	Pace() Variable
@@ -26,7 +27,7 @@ type Paced interface {
 
 // pace is a run over a variable u, of a stepper that steps in time.
 type pace struct {
-	ode.Estimator
+	Paced
 	in       Variable
 	schedule sde.Schedule
 	t0, t1   float64 // the ends of the run
@@ -40,7 +41,7 @@ func (r *run) adapt(ctx context.Context, st ode.Estimator, x []float64, t0, t1 f
 	if !ok || paced.Pace() == Time {
 		return c.Adapt(ctx, st, x, t0, t1, observe)
 	}
-	p := &pace{st, paced.Pace(), s, t0, t1, paced.Pace().at(s.At(t0)), paced.Pace().at(s.At(t1))}
+	p := &pace{paced, paced.Pace(), s, t0, t1, paced.Pace().at(s.At(t0)), paced.Pace().at(s.At(t1))}
 	var inner ode.Estimator = p
 	if d, ok := st.(ode.Deriver); ok {
 		inner = &pacedDeriver{p, d}
@@ -80,8 +81,11 @@ func (p *pace) Step(dst, src []float64, at ode.Span) error {
 	if span.From == span.To {
 		return ode.ErrStepTooSmall
 	}
-	return p.Estimator.Step(dst, src, span)
+	return p.Paced.Step(dst, src, span)
 }
+
+// Cost implements ode.Counter.
+func (p *pace) Cost(at ode.Span) int { return p.Paced.Cost(p.span(at)) }
 
 // pacedDeriver is the pace of a stepper that knows the vector field.
 type pacedDeriver struct {

@@ -148,6 +148,7 @@ type substituted struct {
 	x             []float64 // y·α, the argument of an evaluation in κ
 	from, to      sde.Point // its ends
 	uFrom, uTo    float64   // its ends in u
+	derivatives   int       // evaluations by Derivative
 }
 
 func (s *substituted) Step(dst, src []float64, at ode.Span) error {
@@ -196,7 +197,18 @@ func (s *substituted) inLambda(dst, x []float64, lambda float64) error {
 	return nil
 }
 
-func (s *substituted) Derivative(dst, x []float64, t float64) error { return s.flow.Predict(dst, x, t) }
+func (s *substituted) Derivative(dst, x []float64, t float64) error {
+	s.derivatives++
+	return s.flow.Predict(dst, x, t)
+}
+
+// NFE and Cost implement ode.Counter, as every Stepper of a tableau does.
+func (s *substituted) NFE() int { return s.inner.(ode.Counter).NFE() + s.derivatives }
+
+func (s *substituted) Cost(at ode.Span) int {
+	at.From, at.To = s.in.at(s.schedule.At(at.From)), s.in.at(s.schedule.At(at.To))
+	return s.inner.(ode.Counter).Cost(at)
+}
 
 type substitutedEstimator struct {
 	*substituted

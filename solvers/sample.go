@@ -79,7 +79,7 @@ func (e *RunError) Unwrap() error { return e.Err }
 // Whatever happens, x holds for each row the last good state, and the Result says what was done. Errors before any
 // model evaluation, with x untouched, wrap ErrProblem, ErrGrid, ErrParameter, ErrNeedsNoise, ErrNoEstimate or
 // ode.ErrControl. Any other error is a *RunError; it wraps what the model, the noise or the observer
-// returned, ode.ErrNonFinite, ode.ErrStepTooSmall, ode.ErrTooManySteps or the context's error. When a
+// returned, ode.ErrNonFinite, ode.ErrStepTooSmall, ode.ErrTooManySteps, ode.ErrTooManyEvaluations or the context's error. When a
 // worker fails the others stop at their next step.
 func Sample(ctx context.Context, s Solver, p Problem, x []float64, set *Settings) (Result, error) {
 	return newRun(s, p, set).sample(ctx, x)
@@ -302,6 +302,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	}
 	if set.Control == nil {
 		stats, err := ode.Integrate(ctx, st, x, set.Grid, observe)
+		stats.NFE = model.calls // of the model, which not every stepper counts
 		return Result{Stats: stats, NFE: model.calls}, r.locate(err, at)
 	}
 	var most Result
@@ -309,6 +310,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	for lo := 0; lo < len(x); lo += dim {
 		at, model.calls = first+lo/dim, 0
 		stats, err := r.adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
+		stats.NFE = model.calls
 		if model.calls >= most.NFE || err != nil {
 			most = Result{Stats: stats, NFE: model.calls}
 		}
@@ -336,7 +338,7 @@ func (r *run) locate(err error, first int) error {
 			out.Time, out.Row = step.At.To, first+step.Element/r.problem.Dim
 		}
 	}
-	if errors.Is(err, ode.ErrStepTooSmall) || errors.Is(err, ode.ErrTooManySteps) {
+	if errors.Is(err, ode.ErrStepTooSmall) || errors.Is(err, ode.ErrTooManySteps) || errors.Is(err, ode.ErrTooManyEvaluations) {
 		out.Row = first // only adaptive runs end so, and each is of one row
 	}
 	var bad *predictionError

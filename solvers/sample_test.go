@@ -658,10 +658,11 @@ func TestFixedGridCounts(t *testing.T) {
 			p, counter := plane(t)
 			x := solvers.Prior(p.Schedule, 1, 5, 2)
 			_, res := sample(t, s, p, x, &solvers.Settings{Grid: rough, Workers: workers})
-			if want := s.Info().Evaluations(len(rough) - 1); res.NFE != want || counter.NFE() != workers*want {
+			want := s.Info().Evaluations(len(rough) - 1)
+			if res.NFE != want || counter.NFE() != workers*want {
 				t.Errorf("%s, %d workers: NFE %d and %d calls of the model, want %d and %d", solvers.Name(s), workers, res.NFE, counter.NFE(), want, workers*want)
 			}
-			stats := ode.Stats{Status: ode.Done, Steps: len(rough) - 1, HMin: 0.029, HMax: 0.17}
+			stats := ode.Stats{Status: ode.Done, Steps: len(rough) - 1, NFE: want, HMin: 0.029, HMax: 0.17}
 			if diff := cmp.Diff(stats, res.Stats, cmpopts.EquateApprox(1e-14, 0)); diff != "" {
 				t.Errorf("%s, %d workers: stats (-want +got):\n%s", solvers.Name(s), workers, diff)
 			}

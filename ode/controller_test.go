@@ -1,0 +1,268 @@
+package ode_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/diffsolve/diffsolve/ode"
+)
+
+// The named controllers.
+var controllers = []struct {
+	name string
+	ode.Controller
+}{{"zero", ode.Controller{}}, {"I", ode.I}, {"PI", ode.PI}, {"PID", ode.PID}, {"H211PI", ode.H211PI}, {"H312PID", ode.H312PID}}
+
+// With an ideal error h^q and the tolerance 1 every length follows from the gains: the filter, written
+// out once more here, with the limiter and the rule of acceptance of the controller.
+func TestControllerLengths(t *testing.T) {
+	for _, c := range controllers {
+		for _, q := range []float64{2, 5} {
+			for _, first := range []float64{0.5, 0.97, 1.05, 1.3, 4, 40} {
+				st := &ideal{order: int(q), domain: math.Inf(1)}
+				_, err := ode.Control{First: first, Abs: 1, Controller: c.Controller, MaxSteps: 12}.Adapt(context.Background(), st, []float64{0}, 0, 1e4, nil)
+				if !errors.Is(err, ode.ErrTooManySteps) {
+					t.Fatal(err)
+				}
+				gains := c.Gains
+				if gains == [3]float64{} {
+					gains = [3]float64{0.7, -0.4}
+				}
+				want, past, afterReject := []float64{first}, [2]float64{1, 1}, false
+				for len(want) < 12 {
+					h := want[len(want)-1]
+					e := math.Pow(h, q)
+					rho := math.Pow(e, -gains[0]/q) * math.Pow(past[0], -gains[1]/q) * math.Pow(past[1], -gains[2]/q)
+					accept := e <= 1
+					if c.Smooth {
+						accept = 1+math.Atan(math.Pow(e, -1/q)-1) >= 0.81
+						if !accept {
+							rho = math.Pow(e, -1/q)
+						}
+						rho = 1 + math.Atan(rho-1)
+					} else {
+						if !accept {
+							rho = math.Pow(e, -1/q)
+						}
+						rho = min(max(0.9*rho, 0.2), 5)
+						if accept && afterReject {
+							rho = min(rho, 1)
+						}
+					}
+					want = append(want, h*rho)
+					if accept {
+						past = [2]float64{max(e, 1e-4), past[0]}
+					}
+					afterReject = !accept
+				}
+				if diff := cmp.Diff(want, st.lengths, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+					t.Errorf("%s, power %g, First %g: lengths (-want +got):\n%s", c.name, q, first, diff)
+				}
+			}
+		}
+	}
+}
+
+// The published gains, and that PI is the default.
+func TestControllerGains(t *testing.T) {
+	want := map[string]ode.Controller{
+		"zero": {}, "I": {Gains: [3]float64{1, 0, 0}}, "PI": {Gains: [3]float64{0.7, -0.4, 0}},
+		"PID": {[3]float64{0.58, -0.21, 0.1}, true}, "H211PI": {[3]float64{1. / 6, 1. / 6, 0}, true},
+		"H312PID": {[3]float64{1. / 18, 1. / 9, 1. / 18}, true},
+	}
+	for _, c := range controllers {
+		if diff := cmp.Diff(want[c.name], c.Controller); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+	run := func(c ode.Controller) ([]float64, []ode.Span) {
+		var r record
+		x := slices.Clone(start)
+		if _, err := (ode.Control{Controller: c}).Adapt(context.Background(), estimator(ode.DP5, coupled, 3), x, 3, 0, r.observe); err != nil {
+			t.Fatal(err)
+		}
+		return x, r.spans
+	}
+	zeroX, zeroSpans := run(ode.Controller{})
+	x, spans := run(ode.PI)
+	if diff := cmp.Diff(zeroX, x) + cmp.Diff(zeroSpans, spans); diff != "" {
+		t.Errorf("PI differs from the zero value (-zero +PI):\n%s", diff)
+	}
+}
+
+// Every controller holds the tolerance, on smooth problems and where stability bounds the steps.
+func TestControllerAccuracy(t *testing.T) {
+	for _, p := range []problem{problems[0], problems[2].backward(), decay(0, 2)} {
+		for _, c := range controllers {
+			for _, tab := range []ode.Tableau{ode.BS3, ode.DP5, ode.DOP853} {
+				const tol = 1e-7
+				x, worst := p.exact(p.t0), 0.0
+				stats, err := ode.Control{Rel: tol, Abs: tol, Controller: c.Controller}.Adapt(context.Background(), estimator(tab, p.f, len(x)), x, p.t0, p.t1,
+					func(at ode.Span, x []float64) error {
+						worst = max(worst, distance(x, p.exact(at.To)))
+						return nil
+					})
+				if err != nil || !(worst <= 10*tol) || stats.Rejected > 2+stats.Steps/5 {
+					t.Errorf("%s, %s, %s: error %.2g, %+v, %v, want at most %g and few rejections", p.name, tab.Name, c.name, worst, stats, err, 10*tol)
+				}
+			}
+		}
+	}
+}
+
+// NFE is what the field saw: at fixed and adaptive steps, of every tableau, proposals that were rejected and
+// evaluations for the first step included. A second run by the same stepper starts from nothing.
+func TestNFE(t *testing.T) {
+	for _, tab := range ode.Tableaus() {
+		p := probe{f: problems[1].f}
+		st := tab.Stepper(p.field, 1)
+		for range 2 {
+			p.calls = 0
+			stats, err := ode.Integrate(context.Background(), st, []float64{1}, []float64{0, 0.25, 0.75, 1, 2}, nil)
+			if err != nil || stats.NFE != p.calls || stats.NFE == 0 {
+				t.Errorf("Integrate with %s: NFE %d, %v, want %d", tab.Name, stats.NFE, err, p.calls)
+			}
+			e, ok := st.(ode.Estimator)
+			if !ok {
+				continue
+			}
+			for _, first := range []float64{0, 2} {
+				p.calls = 0
+				stats, err := ode.Control{Rel: 1e-5, First: first}.Adapt(context.Background(), e, []float64{1}, 0, 2, nil)
+				if err != nil || stats.NFE != p.calls || first > 0 && stats.Rejected == 0 {
+					t.Errorf("Adapt with %s, First %g: %+v, %v, want NFE %d and steps rejected", tab.Name, first, stats, err, p.calls)
+				}
+			}
+		}
+	}
+}
+
+// The budget is never exceeded, and one that suffices is enough.
+func TestMaxNFE(t *testing.T) {
+	for _, tab := range estimators() {
+		run := func(most int) (ode.Stats, int, error) {
+			p := probe{f: problems[1].f}
+			stats, err := ode.Control{Rel: 1e-3, First: 2, MaxNFE: most}.Adapt(context.Background(), estimator(tab, p.field, 1), []float64{1}, 0, 2, nil)
+			return stats, p.calls, err
+		}
+		free, enough, err := run(0)
+		if err != nil || free.Rejected == 0 {
+			t.Fatalf("%s: %+v, %v, want steps rejected", tab.Name, free, err)
+		}
+		for most := 1; most <= enough; most++ {
+			stats, calls, err := run(most)
+			if calls > most || stats.NFE != calls {
+				t.Errorf("%s, MaxNFE %d: %d calls, NFE %d", tab.Name, most, calls, stats.NFE)
+			}
+			// The last proposal that fits is made: one of these methods costs at most as many calls as it has stages.
+			if most < enough && calls+len(tab.B) < most {
+				t.Errorf("%s, MaxNFE %d: stopped after %d calls", tab.Name, most, calls)
+			}
+			status, want := ode.TooManyEvaluations, ode.ErrTooManyEvaluations
+			if most == enough {
+				status, want = ode.Done, nil
+			}
+			if stats.Status != status || !errors.Is(err, want) {
+				t.Errorf("%s, MaxNFE %d of %d = %v, %v, want %v", tab.Name, most, enough, stats.Status, err, status)
+			}
+		}
+	}
+	// The evaluations that find the first step are within the budget too.
+	p := probe{f: problems[1].f}
+	for most := 1; most < 12; most++ {
+		p.calls = 0
+		stats, err := ode.Control{MaxNFE: most}.Adapt(context.Background(), estimator(ode.Heun, p.field, 1), []float64{1}, 0, 2, nil)
+		if p.calls > most || !errors.Is(err, ode.ErrTooManyEvaluations) {
+			t.Errorf("MaxNFE %d: %d calls, %+v, %v", most, p.calls, stats, err)
+		}
+	}
+	_, err := ode.Control{MaxNFE: 9}.Adapt(context.Background(), &ideal{order: 1}, []float64{1}, 0, 2, nil)
+	if !errors.Is(err, ode.ErrControl) {
+		t.Errorf("MaxNFE for a stepper that does not count: %v, want %v", err, ode.ErrControl)
+	}
+}
+
+// Min binds every step but the last; a step rejected at Min ends the run and the error says why.
+func TestMin(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		p := problems[1]
+		if down {
+			p = p.backward()
+		}
+		var r record
+		x := p.exact(p.t0)
+		stats, err := ode.Control{Rel: 1e-4, Min: 0.07}.Adapt(context.Background(), estimator(ode.DOP853, p.f, 1), x, p.t0, p.t1, r.observe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, at := range r.spans {
+			if math.Abs(at.H()) < 0.07*(1-1e-12) && i < len(r.spans)-1 {
+				t.Errorf("%s: step %d has length %v, want at least Min", p.name, i, at.H())
+			}
+		}
+		if stats.Steps < 4 {
+			t.Errorf("%s: %d steps show nothing", p.name, stats.Steps)
+		}
+		x = p.exact(p.t0)
+		stats, err = ode.Control{Rel: 1e-9, Abs: 1e-9, Min: 0.25}.Adapt(context.Background(), estimator(ode.BS3, p.f, 1), x, p.t0, p.t1, nil)
+		want := "ode: step is too small: below Min, 0.25: one of 0.25 has an error of "
+		if stats.Status != ode.StepTooSmall || !errors.Is(err, ode.ErrStepTooSmall) || !strings.Contains(message(err), want) {
+			t.Errorf("%s with Min 0.25 = %+v, %v, want %q", p.name, stats, err, want)
+		}
+	}
+}
+
+// Bounds of the factor between two lengths.
+func TestFactors(t *testing.T) {
+	still := func(dst, _ []float64, _ float64) error { clear(dst); return nil }
+	var r record
+	_, err := ode.Control{First: 1. / 64, MaxFactor: 1.25}.Adapt(context.Background(), estimator(ode.Heun, still, 1), []float64{1}, 0, 1, r.observe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, at := range r.spans[1 : len(r.spans)-1] {
+		if got := at.H() / r.spans[i].H(); !(math.Abs(got-1.25) < 1e-9) {
+			t.Errorf("step %d grows by %v, want 1.25", i+1, got)
+		}
+	}
+	st := &ideal{order: 1, domain: math.Inf(1)}
+	ode.Control{First: 64, Abs: 1, MinFactor: 0.5, MaxSteps: 6}.Adapt(context.Background(), st, []float64{0}, 0, 1000, nil)
+	if diff := cmp.Diff([]float64{64, 32, 16, 8, 4, 2}, st.lengths); diff != "" {
+		t.Errorf("MinFactor 0.5: lengths (-want +got):\n%s", diff)
+	}
+}
+
+// What the new fields refuse, before any evaluation.
+func TestControlRefusesFields(t *testing.T) {
+	nan := math.NaN()
+	for _, test := range []struct {
+		c    ode.Control
+		want string
+	}{
+		{ode.Control{Min: -1}, "Min is -1, want a finite number not below 0"},
+		{ode.Control{Min: nan}, "Min is NaN, want a finite number not below 0"},
+		{ode.Control{Min: 0.5, Max: 0.25}, "Min is 0.5, want at most Max, 0.25"},
+		{ode.Control{Min: 3}, "Min is 3, want at most the interval, 2"},
+		{ode.Control{Min: 0.5, First: 0.25}, "First is 0.25, want at least Min, 0.5"},
+		{ode.Control{MaxNFE: -1}, "MaxNFE is -1, want at least 0"},
+		{ode.Control{MinFactor: 1}, "MinFactor is 1, want less than 1"},
+		{ode.Control{MaxFactor: 0.5}, "MaxFactor is 0.5, want at least 1"},
+		{ode.Control{MaxFactor: nan}, "MaxFactor is NaN, want a finite number not below 0"},
+		{ode.Control{Controller: ode.Controller{Gains: [3]float64{0.5, -0.5}}}, "the Controller's gains are [0.5 -0.5 0], want a finite sum above 0"},
+		{ode.Control{Controller: ode.Controller{Gains: [3]float64{nan}}}, "the Controller's gains are [NaN 0 0], want a finite sum above 0"},
+	} {
+		p := probe{f: coupled}
+		stats, err := test.c.Adapt(context.Background(), estimator(ode.DP5, p.field, 3), slices.Clone(start), 2, 0, nil)
+		if got, want := message(err), "ode: bad control: "+test.want; got != want || !errors.Is(err, ode.ErrControl) || p.calls != 0 || stats != (ode.Stats{}) {
+			t.Errorf("%s = %q after %d calls, %+v, want %q", fmt.Sprint(test.c), got, p.calls, stats, want)
+		}
+	}
+}
