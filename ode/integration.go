@@ -27,12 +27,15 @@ type Integration struct {
 	at          Span // the latest step, or the proposal to blame
 	t0, t1      float64
 	now, was, e []float64 // the state, the one before the latest step and the estimate
-	h           float64   // the next length, 0 before the first
-	past        [2]float64
-	grow        float64 // the greatest factor: 1 after a rejection
-	fault       fault   // of the latest proposal, if it was not finite
-	stats       Stats
-	err         error
+
+	low, lowNext, scaled []float64 // for Greater: the embedded results at the state and of the proposal, and the measured error
+
+	h     float64 // the next length, 0 before the first
+	past  [2]float64
+	grow  float64 // the greatest factor: 1 after a rejection
+	fault fault   // of the latest proposal, if it was not finite
+	stats Stats
+	err   error
 }
 
 // A fault is what was not finite in a proposal.
@@ -61,6 +64,9 @@ func (c Control) Start(st Estimator, x []float64, t0, t1 float64) (*Integration,
 		return in, in.err
 	}
 	in.was, in.e = make([]float64, len(x)), make([]float64, len(x))
+	if in.c.Norm == Greater {
+		in.low, in.lowNext, in.scaled = append(make([]float64, 0, len(x)), x...), make([]float64, len(x)), make([]float64, len(x))
+	}
 	in.h, in.grow = c.First, in.c.MaxFactor
 	if in.counter != nil {
 		in.before = in.counter.NFE()
@@ -173,7 +179,7 @@ func (in *Integration) propose(ctx context.Context) bool {
 	if err != nil {
 		return in.end(statusOf(err), -1, err)
 	}
-	r := vec.MaxRowRMS(in.e, in.now, next, c.Dim, c.Abs, c.Rel)
+	r := in.measure(next)
 	infinite := vec.FirstNonFinite(next)
 	if infinite >= 0 { // and so is the tolerance, next to which any error is small
 		r = math.NaN()
@@ -192,6 +198,7 @@ func (in *Integration) propose(ctx context.Context) bool {
 		return false
 	}
 	in.now, in.was = next, in.now
+	in.low, in.lowNext = in.lowNext, in.low
 	in.stats.accept(in.at)
 	if v.factor > in.grow && !c.Controller.Smooth {
 		v.factor = in.grow
