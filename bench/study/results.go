@@ -56,6 +56,11 @@ type Comparison struct {
 	VarianceError *float64 `json:"variance_error"`
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
+
+	// Of a run under error control, whose Grid is "adaptive" and whose Budget is 0. NFE is then the mean over the samples, rounded up;
+	// Steps and Rejected are those of the sample that took the most evaluations.
+	Tolerance *float64 `json:"tolerance"` // relative and absolute; null on a grid
+	Rejected  *int     `json:"rejected"`  // rejected steps; null on a grid
 }
 
 // Samples is a few samples of a solver, for a picture.
