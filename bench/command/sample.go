@@ -174,7 +174,10 @@ func (f *sampling) checkFiles() error {
 			return usagef("--out: %s: want a file that ends in .npy or .csv", f.out)
 		}
 	}
-	return errors.Join(checkFolder("out", f.out), checkPicture(f.picture))
+	if err := checkFolder("out", f.out); err != nil {
+		return err
+	}
+	return checkPicture(f.picture)
 }
 
 // checkPicture checks a --png flag.
