@@ -2,10 +2,10 @@ package ode
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
 )
@@ -112,41 +112,19 @@ func (c Control) settings(n int, span float64) (Control, error) {
 	return c, nil
 }
 
-// Adapt advances x, in place, from t0 to t1 with steps of st whose lengths c chooses, and shows each accepted step
-// to observe, which may be nil. t0 == t1 is no work and no error. When it returns
-// early, x is the last good state.
-//
-// The vector field is never evaluated outside [t0, t1]. A NaN in an estimate
-// rejects the step; it cannot pass for a small error.
-//
-// Errors: ErrControl before any step; otherwise a *StepError that wraps ErrNonFinite, ErrStepTooSmall,
-// ErrTooManySteps, ErrTooManyEvaluations, the context's error, or what st or observe returned.
-func (c Control) Adapt(ctx context.Context, st Estimator, x []float64, t0, t1 float64, observe Observer) (Stats, error) {
-	in, err := c.Start(st, x, t0, t1)
-	if err != nil {
-		return in.Stats(), err
-	}
-	defer func() { copy(x, in.State()) }()
-	for in.Next(ctx) {
-		if observe != nil {
-			if err := observe(in.Span(), in.State()); err != nil {
-				return in.Stats().halt(in.Span(), err)
-			}
-		}
-	}
-	return in.Stats(), in.Err()
-}
-
 // firstStep is the starting step of [hairer1993, II.4]: the length at which an
 // Euler step would commit about a hundredth of the tolerance, judged from the
 // derivative and from how much it changes over a trial step. The trial is kept inside [t0, t1].
 func (c Control) firstStep(d Deriver, x []float64, t0, t1 float64) (float64, error) {
-	f0, f1, y := make([]float64, len(x)), make([]float64, len(x)), make([]float64, len(x))
-	if err := d.Derivative(f0, x, t0); err != nil {
+	f0, f1, y := make([]float64, len(x)), make([]float64, len(x)), slices.Clone(x)
+	if err := d.Derivative(f0, y, t0); err != nil {
 		return 0, err
 	}
+	if !slices.Equal(x, y) {
+		return 0, ErrMutated
+	}
 	if i := vec.FirstNonFinite(f0); i >= 0 {
-		return 0, fmt.Errorf("%w: the derivative at the start, element %d", ErrNonFinite, i)
+		return 0, fmt.Errorf("%w: at the start, element %d", ErrNonFiniteField, i)
 	}
 	span := math.Abs(t1 - t0)
 	d0 := vec.MaxRowRMS(x, x, x, c.Dim, c.Abs, c.Rel)

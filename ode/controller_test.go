@@ -104,14 +104,18 @@ func TestControllerAccuracy(t *testing.T) {
 		for _, c := range controllers {
 			for _, tab := range []ode.Tableau{ode.BS3, ode.DP5, ode.DOP853} {
 				const tol = 1e-7
+				most := 10 * tol
+				if c.Smooth { // 0.81^(-8) of the tolerance is accepted at order 8
+					most *= 3
+				}
 				x, worst := p.exact(p.t0), 0.0
 				stats, err := ode.Control{Rel: tol, Abs: tol, Controller: c.Controller}.Adapt(context.Background(), estimator(tab, p.f, len(x)), x, p.t0, p.t1,
 					func(at ode.Span, x []float64) error {
 						worst = max(worst, distance(x, p.exact(at.To)))
 						return nil
 					})
-				if err != nil || !(worst <= 10*tol) || stats.Rejected > 2+stats.Steps/5 {
-					t.Errorf("%s, %s, %s: error %.2g, %+v, %v, want at most %g and few rejections", p.name, tab.Name, c.name, worst, stats, err, 10*tol)
+				if err != nil || !(worst <= most) || stats.Rejected > 2+stats.Steps/5 {
+					t.Errorf("%s, %s, %s: error %.2g, %+v, %v, want at most %g and few rejections", p.name, tab.Name, c.name, worst, stats, err, most)
 				}
 			}
 		}
@@ -265,4 +269,81 @@ func TestControlRefusesFields(t *testing.T) {
 			t.Errorf("%s = %q after %d calls, %+v, want %q", fmt.Sprint(test.c), got, p.calls, stats, want)
 		}
 	}
+}
+
+// The error norm of a step of DOP853, as scipy.integrate.DOP853 has it: version 1.17.1,
+//
+//	s = DOP853(f, t0, exact(t0), t0+10*sign(h), rtol=rel, atol=abs, first_step=abs(h))
+//	y1, f1 = rk_step(f, t0, s.y, s.f, h, s.A, s.B, s.C, s.K)
+//	s._estimate_error_norm(s.K, h, abs + maximum(abs(s.y), abs(y1))*rel)
+//
+// on its rational problem.
+func TestDOP853Error(t *testing.T) {
+	p := problems[2]
+	for _, test := range []struct{ t0, h, rel, abs, want float64 }{
+		{1, 0.5, 1e-6, 1e-8, 1.479280394657534e-06},
+		{1, 2, 1e-3, 1e-6, 1.5546839879723626e-05},
+		{3, -1, 1e-9, 1e-12, 0.043259259266474635},
+		{2, 2.5, 1e-7, 1e-14, 0.06838276350952131},
+	} {
+		in, err := ode.Control{First: math.Abs(test.h), Rel: test.rel, Abs: test.abs}.Start(
+			estimator(ode.DOP853, p.f, 2), p.exact(test.t0), test.t0, test.t0+10*test.h)
+		if err != nil || !in.Next(context.Background()) {
+			t.Fatal(err)
+		}
+		// The stages cancel to their last digits in the smaller ones.
+		if got := in.LocalError(); in.Span().H() != test.h || !(math.Abs(got/test.want-1) < 1e-6) {
+			t.Errorf("from %g over %g: error %v, want %v", test.t0, in.Span().H(), got, test.want)
+		}
+	}
+}
+
+// Two estimates are combined row by row, and the worst row counts. The power is that of the combination.
+func TestPairEstimator(t *testing.T) {
+	nan := math.NaN()
+	for _, test := range []struct {
+		fine, coarse []float64 // two rows of two
+		want         float64
+	}{
+		{[]float64{0, 0, 0, 0}, []float64{0, 0, 0, 0}, 0},
+		{[]float64{0, 0, 0, 0}, []float64{1, 0, 0, 0}, 0},
+		{[]float64{0.5, 0.5, 0, 0}, []float64{0, 0, 9, 9}, 0.5},
+		{[]float64{0, 0, 0.3, 0.3}, []float64{0, 0, 4, 4}, 0.09 / 0.5},
+		{[]float64{0.2, 0.2, 0.3, 0.3}, []float64{0, 0, 4, 4}, 0.2},
+	} {
+		st := &twin{test.fine, test.coarse}
+		in, err := ode.Control{Abs: 1, Rel: 1e-300, First: 0.5, Dim: 2}.Start(st, make([]float64, 4), 0, 2)
+		if err != nil || !in.Next(context.Background()) {
+			t.Fatal(err, in.Err())
+		}
+		if got := in.LocalError(); !(math.Abs(got-test.want) < 1e-14) {
+			t.Errorf("rows %v and %v: error %v, want %v", test.fine, test.coarse, got, test.want)
+		}
+	}
+	for _, bad := range []*twin{{[]float64{nan, 0, 0, 0}, make([]float64, 4)}, {[]float64{0, 0, 0, nan}, make([]float64, 4)}, {[]float64{0, 0, 1, 1}, []float64{0, 0, nan, 0}}} {
+		stats, err := ode.Control{Abs: 1, First: 0.5, Dim: 2}.Adapt(context.Background(), bad, make([]float64, 4), 0, 2, nil)
+		if stats.Steps != 0 || err == nil {
+			t.Errorf("rows %v and %v: %+v, %v, want no step", bad.fine, bad.coarse, stats, err)
+		}
+	}
+	st := estimator(ode.DOP853, coupled, 3).(ode.PairEstimator)
+	if err := st.Step(make([]float64, 3), start, ode.Span{From: 1, To: 0.5}); err != nil {
+		t.Fatal(err)
+	}
+	if power, err := st.LocalErrors(make([]float64, 3), make([]float64, 3)); power != 8 || err != nil {
+		t.Errorf("dop853: power %g, %v, want 8, as in SciPy's error_exponent -1/8", power, err)
+	}
+}
+
+// A twin has two estimates, always the same.
+type twin struct{ fine, coarse []float64 }
+
+func (s *twin) Step(dst, src []float64, at ode.Span) error { copy(dst, src); return nil }
+
+func (s *twin) LocalError(dst []float64) (float64, error) { panic("LocalErrors is to be used") }
+
+func (s *twin) LocalErrors(fine, coarse []float64) (float64, error) {
+	copy(fine, s.fine)
+	copy(coarse, s.coarse)
+	return 8, nil
 }

@@ -117,7 +117,9 @@ func TestStatusString(t *testing.T) {
 		{ode.StepTooSmall, "step too small"},
 		{ode.TooManySteps, "too many steps"},
 		{ode.TooManyEvaluations, "too many evaluations"},
-		{ode.TooManyEvaluations + 1, "Status(9)"},
+		{ode.NonFiniteField, "vector field not finite"},
+		{ode.EventReached, "event reached"},
+		{ode.EventReached + 1, "Status(11)"},
 		{-1, "Status(-1)"},
 	} {
 		if got := test.s.String(); got != test.want {

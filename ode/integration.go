@@ -2,6 +2,7 @@ package ode
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -21,26 +22,27 @@ import (
 type Integration struct {
 	c       Control
 	st      Estimator
-	counter Counter // st, or nil if it does not count
-	before  int     // what it had counted at the start
+	pair    PairEstimator // st, or nil if it has one estimate
+	counter Counter       // st, or nil if it does not count
+	before  int           // what it had counted at the start
+	inside  Interpolator  // st, or nil if it has no interpolant
+	dense   bool          // every step is interpolated
 
-	at          Span // the latest step, or the proposal to blame
-	t0, t1      float64
-	now, was, e []float64 // the state, the one before the latest step and the estimate
-
-	low, lowNext, scaled []float64 // for Greater: the embedded results at the state and of the proposal, and the measured error
-
-	h     float64 // the next length, 0 before the first
-	past  [2]float64
-	grow  float64 // the greatest factor: 1 after a rejection
-	fault fault   // of the latest proposal, if it was not finite
-	stats Stats
-	err   error
-}
-
-// A fault is what was not finite in a proposal.
-type fault struct {
-	element int // of the state, or -1 if all was finite
+	at        Span // the proposal, or the latest step if there was none after it
+	last      Span // the latest accepted step
+	t0, t1    float64
+	now, was  []float64 // the state, and the one before the latest step
+	e, coarse []float64 // the estimates
+	low       []float64 // for Norm Greater: the embedded result at the state,
+	lowNext   []float64 // that of the proposal
+	scaled    []float64 // and the error in units of the tolerance
+	r         float64   // error of the latest accepted step in tolerances
+	h         float64   // the next length, 0 before the first
+	past      [2]float64
+	grow      float64 // the greatest factor: 1 after a rejection
+	culprit   int     // element that was not finite in the latest proposal, or -1
+	stats     Stats
+	err       error
 }
 
 // Start begins an integration from x at t0 to t1 with steps of st whose lengths c chooses. It keeps a copy of x, and evaluates nothing.
@@ -48,8 +50,10 @@ type fault struct {
 //
 // Errors: ErrControl; a *StepError that wraps ErrNonFinite if x is not finite.
 func (c Control) Start(st Estimator, x []float64, t0, t1 float64) (*Integration, error) {
-	in := &Integration{st: st, t0: t0, t1: t1, at: Span{From: t0, To: t0}, past: [2]float64{1, 1}, fault: fault{-1}}
+	in := &Integration{st: st, t0: t0, t1: t1, at: Span{From: t0, To: t1}, last: Span{From: t0, To: t0}, past: [2]float64{1, 1}, culprit: -1}
 	in.counter, _ = st.(Counter)
+	in.pair, _ = st.(PairEstimator)
+	in.inside, _ = st.(Interpolator)
 	if in.c, in.err = c.settings(len(x), t1-t0); in.err != nil {
 		return in, in.err
 	}
@@ -59,13 +63,15 @@ func (c Control) Start(st Estimator, x []float64, t0, t1 float64) (*Integration,
 	}
 	in.now = append(make([]float64, 0, len(x)), x...)
 	if i := vec.FirstNonFinite(x); i >= 0 {
-		in.at.To = t1
 		in.end(NonFinite, i, ErrNonFinite)
 		return in, in.err
 	}
 	in.was, in.e = make([]float64, len(x)), make([]float64, len(x))
 	if in.c.Norm == Greater {
 		in.low, in.lowNext, in.scaled = append(make([]float64, 0, len(x)), x...), make([]float64, len(x)), make([]float64, len(x))
+	}
+	if in.pair != nil {
+		in.coarse = make([]float64, len(x))
 	}
 	in.h, in.grow = c.First, in.c.MaxFactor
 	if in.counter != nil {
@@ -75,10 +81,30 @@ func (c Control) Start(st Estimator, x []float64, t0, t1 float64) (*Integration,
 }
 
 // Span returns the latest accepted step. Before the first it is empty, at t0.
-func (in *Integration) Span() Span { return in.at }
+func (in *Integration) Span() Span { return in.last }
 
 // State returns the state at the end of the latest accepted step. It is valid until the next call of Next, and must not be modified.
 func (in *Integration) State() []float64 { return in.now }
+
+// Interpolate writes to dst the state at time t within the latest accepted step. It evaluates the vector field as the Interpolator does.
+//
+// Errors: ErrNoInterpolant; ErrTime if t is outside of the step or there was none yet; what the vector field returned.
+func (in *Integration) Interpolate(dst []float64, t float64) error {
+	if in.inside == nil {
+		return ErrNoInterpolant
+	}
+	lo, hi := in.last.From, in.last.To
+	if lo > hi {
+		lo, hi = hi, lo
+	}
+	if !(lo <= t && t <= hi) || lo == hi {
+		return fmt.Errorf("%w: %v is outside of the latest step, from %v to %v", ErrTime, t, in.last.From, in.last.To)
+	}
+	return in.inside.Interpolate(dst, in.was, in.now, in.last.fraction(t))
+}
+
+// LocalError returns the estimated error of the latest accepted step in units of the tolerance. Before the first it is 0.
+func (in *Integration) LocalError() float64 { return in.r }
 
 // Stats returns what was done so far. Its Status is NotRun until the integration has ended.
 func (in *Integration) Stats() Stats {
@@ -101,17 +127,34 @@ func (in *Integration) end(s Status, element int, err error) bool {
 	return false
 }
 
+// halt ends the integration by the wish of who looks on: well if that is ErrStop.
+func (in *Integration) halt(err error) error {
+	in.at = in.last
+	if errors.Is(err, ErrStop) {
+		in.stats.Status = Stopped
+		return nil
+	}
+	in.end(statusOf(err), -1, err)
+	return in.err
+}
+
+// interrupt ends the integration inside of its latest step, at the time t with the state x.
+func (in *Integration) interrupt(t float64, x []float64) {
+	in.last.To = t
+	copy(in.now, x)
+	in.stats.Status = EventReached
+}
+
 // Next advances to the end of the next step that is accepted, over as many proposals as that takes. It returns false if there is none:
 // the end is reached, or Err tells what went wrong; State is then the last good one.
 func (in *Integration) Next(ctx context.Context) bool {
 	if in.err != nil || in.stats.Status != NotRun {
 		return false
 	}
-	last := in.at
-	if last.To == in.t1 {
+	if in.last.To == in.t1 {
 		return in.end(Done, -1, nil)
 	}
-	in.at = Span{From: last.To, To: in.t1, Index: in.stats.Steps}
+	in.at = Span{From: in.last.To, To: in.t1, Index: in.stats.Steps}
 	accepted := false
 	if accepted = in.first(ctx); accepted {
 		for accepted = false; !accepted && in.err == nil; {
@@ -168,18 +211,17 @@ func (in *Integration) propose(ctx context.Context) bool {
 	if math.Abs(in.at.H()) < 4*precision(in.at.From) && in.at.To != in.t1 {
 		return in.tooSmall("the precision of the time")
 	}
-	if c.MaxNFE > 0 && in.counter.NFE()-in.before+in.counter.Cost(in.at) > c.MaxNFE {
+	if c.MaxNFE > 0 && in.counter.NFE()-in.before+in.counter.Cost(in.at, in.dense) > c.MaxNFE {
 		return in.end(TooManyEvaluations, -1, ErrTooManyEvaluations)
 	}
 	next := in.was
 	if err := in.st.Step(next, in.now, in.at); err != nil {
 		return in.end(statusOf(err), -1, err)
 	}
-	q, err := in.st.LocalError(in.e)
+	r, q, err := in.estimate(next)
 	if err != nil {
 		return in.end(statusOf(err), -1, err)
 	}
-	r := in.measure(next)
 	infinite := vec.FirstNonFinite(next)
 	if infinite >= 0 { // and so is the tolerance, next to which any error is small
 		r = math.NaN()
@@ -189,7 +231,7 @@ func (in *Integration) propose(ctx context.Context) bool {
 		in.stats.Rejected++
 		in.at.Retry = true
 		in.grow = 1
-		in.fault = fault{max(infinite, vec.FirstNonFinite(in.e))}
+		in.culprit = max(infinite, vec.FirstNonFinite(in.e))
 		if h <= c.Min {
 			return in.tooSmall(fmt.Sprintf("Min, %g: one of %g has an error of %.3g tolerances", c.Min, h, r))
 		}
@@ -197,7 +239,7 @@ func (in *Integration) propose(ctx context.Context) bool {
 		in.h = math.Max(math.Min(in.h, h)*v.factor, c.Min)
 		return false
 	}
-	in.now, in.was = next, in.now
+	in.now, in.was, in.r, in.last = next, in.now, r, in.at
 	in.low, in.lowNext = in.lowNext, in.low
 	in.stats.accept(in.at)
 	if v.factor > in.grow && !c.Controller.Smooth {
@@ -205,14 +247,38 @@ func (in *Integration) propose(ctx context.Context) bool {
 	}
 	in.h = math.Max(h*v.factor, c.Min)
 	in.past = [2]float64{math.Max(r, 1e-4), in.past[0]}
-	in.grow, in.fault = c.MaxFactor, fault{-1}
+	in.grow, in.culprit = c.MaxFactor, -1
 	return true
+}
+
+// estimate returns the error of the step to next in units of the tolerance, and the power of the step's length with which it vanishes.
+func (in *Integration) estimate(next []float64) (r, power float64, err error) {
+	c := in.c
+	if in.pair == nil {
+		power, err = in.st.LocalError(in.e)
+		return in.measure(in.e, next, 0, len(next)), power, err
+	}
+	power, err = in.pair.LocalErrors(in.e, in.coarse)
+	for lo := 0; lo < len(next) && r == r; lo += c.Dim {
+		hi := lo + c.Dim
+		fine := in.measure(in.e, next, lo, hi)
+		coarse := in.measure(in.coarse, next, lo, hi)
+		e := fine
+		if fine > 0 { // as is the root then
+			e = fine * (fine / math.Sqrt(fine*fine+0.01*coarse*coarse))
+		}
+		if !(e <= r) { // so that NaN stays
+			r = e
+		}
+	}
+	return r, power, err
 }
 
 // tooSmall ends an integration whose next step would be shorter than what.
 func (in *Integration) tooSmall(what string) bool {
-	if in.fault.element >= 0 {
-		return in.end(NonFinite, in.fault.element, ErrNonFinite)
+	if in.culprit >= 0 {
+		err := nonFinite(in.st)
+		return in.end(statusOf(err), in.culprit, err)
 	}
 	return in.end(StepTooSmall, -1, fmt.Errorf("%w: below %s", ErrStepTooSmall, what))
 }

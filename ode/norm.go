@@ -25,15 +25,17 @@ func (n Norm) String() string {
 	return normNames[n]
 }
 
-// measure returns the error of the latest proposal, from in.now to next, in units of the tolerance. A NaN gives NaN.
-func (in *Integration) measure(next []float64) float64 {
+// measure returns the largest error of the rows from lo to hi of the latest proposal, from in.now to next, in units of the tolerance, by
+// the estimate e. A NaN gives NaN.
+func (in *Integration) measure(e, next []float64, lo, hi int) float64 {
 	c := in.c
 	if c.Norm == Sum {
-		return vec.MaxRowRMS(in.e, in.now, next, c.Dim, c.Abs, c.Rel)
+		return vec.MaxRowRMS(e[lo:hi], in.now[lo:hi], next[lo:hi], c.Dim, c.Abs, c.Rel)
 	}
-	for i, e := range in.e {
-		in.lowNext[i] = next[i] - e
-		in.scaled[i] = e / math.Max(c.Abs, c.Rel*math.Max(math.Abs(in.lowNext[i]), math.Abs(in.low[i])))
+	for i := lo; i < hi; i++ {
+		in.lowNext[i] = next[i] - in.e[i]
+		in.scaled[i] = e[i] / math.Max(c.Abs, c.Rel*math.Max(math.Abs(in.lowNext[i]), math.Abs(in.low[i])))
 	}
-	return vec.MaxRowRMS(in.scaled, in.scaled, in.scaled, c.Dim, 1, 0)
+	s := in.scaled[lo:hi]
+	return vec.MaxRowRMS(s, s, s, c.Dim, 1, 0)
 }

@@ -244,6 +244,9 @@ func defects(tab ode.Tableau) []string {
 	}
 	violates := conditions(tab, report)
 	row := func(name string, w []float64, order int) {
+		if len(list) > 0 { // one defect is enough, and the trees are many
+			return
+		}
 		bad := violates(name, w)
 		for n := 1; n <= order; n++ {
 			for _, t := range bad(n) {
@@ -262,6 +265,16 @@ func defects(tab ode.Tableau) []string {
 		}
 		if slices.Equal(tab.B, tab.Embedded) {
 			report("B and Embedded are the same")
+		}
+	}
+	if (tab.Coarse == nil) != (tab.CoarseOrder == 0) || tab.Coarse != nil && len(tab.Coarse) != s {
+		report("%d coarse weights of order %d", len(tab.Coarse), tab.CoarseOrder)
+		return list
+	}
+	if tab.Coarse != nil {
+		row("Coarse", tab.Coarse, tab.CoarseOrder)
+		if tab.CoarseOrder >= tab.EmbeddedOrder {
+			report("the embedded row has order %d, the coarse one %d", tab.EmbeddedOrder, tab.CoarseOrder)
 		}
 	}
 	return list
@@ -331,7 +344,7 @@ func TestFirstSameAsLast(t *testing.T) {
 
 // clone returns a copy of tab whose coefficients may be changed.
 func clone(tab ode.Tableau) ode.Tableau {
-	tab.C, tab.B, tab.Embedded = slices.Clone(tab.C), slices.Clone(tab.B), slices.Clone(tab.Embedded)
+	tab.C, tab.B, tab.Embedded, tab.Coarse = slices.Clone(tab.C), slices.Clone(tab.B), slices.Clone(tab.Embedded), slices.Clone(tab.Coarse)
 	tab.A = slices.Clone(tab.A)
 	for i := range tab.A {
 		tab.A[i] = slices.Clone(tab.A[i])
@@ -385,7 +398,7 @@ func TestTableauGateRejects(t *testing.T) {
 func TestTableauGateRejectsTypingErrors(t *testing.T) {
 	for _, tab := range ode.Tableaus() {
 		mutant := clone(tab)
-		for name, row := range map[string][]float64{"C": mutant.C, "B": mutant.B, "Embedded": mutant.Embedded} {
+		for name, row := range map[string][]float64{"C": mutant.C, "B": mutant.B, "Embedded": mutant.Embedded, "Coarse": mutant.Coarse} {
 			rejectsEach(t, mutant, name, row)
 		}
 		for i, row := range mutant.A {

@@ -192,7 +192,7 @@ func TestEndOfStepIsReused(t *testing.T) {
 	}
 	before = counter.NFE()
 	for at := range ode.Spans([]float64{1, 0.5, 0.2}) {
-		cost := st.(ode.Counter).Cost(at)
+		cost := st.(ode.Counter).Cost(at, false)
 		if err := st.Step(x, x, at); err != nil {
 			t.Fatal(err)
 		}

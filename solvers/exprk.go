@@ -228,8 +228,8 @@ func (s *expRK) predict(dst, x []float64, t float64) error {
 // NFE implements ode.Counter.
 func (s *expRK) NFE() int { return s.nfe }
 
-// Cost implements ode.Counter.
-func (s *expRK) Cost(at ode.Span) int {
+// Cost implements ode.Counter. There is no interpolant.
+func (s *expRK) Cost(at ode.Span, _ bool) int {
 	cost := len(s.m)
 	if at.Retry || s.continues(at) {
 		cost--

@@ -44,7 +44,11 @@ func (r *run) adapt(ctx context.Context, st ode.Estimator, x []float64, t0, t1 f
 	p := &pace{paced, paced.Pace(), s, t0, t1, paced.Pace().at(s.At(t0)), paced.Pace().at(s.At(t1))}
 	var inner ode.Estimator = p
 	if d, ok := st.(ode.Deriver); ok {
-		inner = &pacedDeriver{p, d}
+		deriver := &pacedDeriver{p, d}
+		inner = deriver
+		if pair, ok := st.(ode.PairEstimator); ok {
+			inner = &pacedPair{deriver, pair}
+		}
 	}
 	watch := observe
 	if observe != nil {
@@ -85,7 +89,7 @@ func (p *pace) Step(dst, src []float64, at ode.Span) error {
 }
 
 // Cost implements ode.Counter.
-func (p *pace) Cost(at ode.Span) int { return p.Paced.Cost(p.span(at)) }
+func (p *pace) Cost(at ode.Span, interpolate bool) int { return p.Paced.Cost(p.span(at), interpolate) }
 
 // pacedDeriver is the pace of a stepper that knows the vector field.
 type pacedDeriver struct {
@@ -101,4 +105,15 @@ func (p *pacedDeriver) Derivative(dst, x []float64, u float64) error {
 	}
 	vec.Lin(dst, vec.Term{C: 1 / p.in.rate(p.schedule.At(t)), X: dst})
 	return nil
+}
+
+// pacedPair is the pace of a stepper with two estimates too.
+type pacedPair struct {
+	*pacedDeriver
+	pair ode.PairEstimator
+}
+
+// LocalErrors implements ode.PairEstimator.
+func (p *pacedPair) LocalErrors(fine, coarse []float64) (float64, error) {
+	return p.pair.LocalErrors(fine, coarse)
 }

@@ -51,6 +51,41 @@ func TestLocalErrorIsOfTheState(t *testing.T) {
 	}
 }
 
+// Both estimates of DOP853 reach the state in every variable: each is what the steps with two of its rows differ by.
+func TestLocalErrorsAreOfTheState(t *testing.T) {
+	p, _ := plane(t)
+	x := solvers.Prior(p.Schedule, 1, 4, 2)
+	at := ode.Span{From: 0.6, To: 0.3}
+	for _, in := range variables {
+		start := func(weights []float64) (ode.Stepper, []float64) {
+			tab := ode.DOP853
+			tab.B = weights
+			st, err := solvers.RungeKutta{Tableau: tab, In: in}.Start(p, len(x))
+			if err != nil {
+				t.Fatal(err)
+			}
+			y := make([]float64, len(x))
+			if err := st.Step(y, x, at); err != nil {
+				t.Fatal(err)
+			}
+			return st, y
+		}
+		st, y := start(ode.DOP853.B)
+		_, embedded := start(ode.DOP853.Embedded)
+		_, third := start(ode.DOP853.Coarse)
+		fine, coarse := make([]float64, len(x)), make([]float64, len(x))
+		if power, err := st.(ode.PairEstimator).LocalErrors(fine, coarse); power != 8 || err != nil {
+			t.Errorf("dop853 in variable %d: power %g, %v, want 8", in, power, err)
+		}
+		for i := range y {
+			embedded[i], third[i] = y[i]-embedded[i], y[i]-third[i]
+		}
+		if diff := cmp.Diff(embedded, fine, cmpopts.EquateApprox(1e-9, 1e-14)) + cmp.Diff(third, coarse, cmpopts.EquateApprox(1e-9, 1e-14)); diff != "" {
+			t.Errorf("dop853 in variable %d: LocalErrors (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
 // clumsy is a schedule whose inverse is off.
 type clumsy struct {
 	sde.VP
