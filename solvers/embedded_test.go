@@ -288,3 +288,45 @@ func TestPacedErrorsAreInTime(t *testing.T) {
 		t.Errorf("Sample returns %v, want too many steps at a time of the schedule", err)
 	}
 }
+
+// pairSpy counts what a run asks of a stepper.
+type pairSpy struct {
+	solvers.Paced
+	pair               ode.PairEstimator
+	deriver            ode.Deriver
+	pairs, derivatives int
+}
+
+func (s *pairSpy) LocalErrors(fine, coarse []float64) (float64, error) {
+	s.pairs++
+	return s.pair.LocalErrors(fine, coarse)
+}
+
+func (s *pairSpy) Derivative(dst, x []float64, t float64) error {
+	s.derivatives++
+	return s.deriver.Derivative(dst, x, t)
+}
+
+type spied struct {
+	solvers.Solver
+	spy *pairSpy
+}
+
+func (s spied) Start(p solvers.Problem, n int) (ode.Stepper, error) {
+	st, err := s.Solver.Start(p, n)
+	if err != nil {
+		return nil, err
+	}
+	s.spy.Paced, s.spy.pair, s.spy.deriver = st.(solvers.Paced), st.(ode.PairEstimator), st.(ode.Deriver)
+	return s.spy, nil
+}
+
+// What a stepper can do it can do in a run over another variable too.
+func TestPaceKeepsAbilities(t *testing.T) {
+	p, _ := plane(t)
+	spy := &pairSpy{}
+	_, res := sample(t, spied{named(t, "dop853lambda"), spy}, p, []float64{0.5, -1}, &solvers.Settings{Control: &ode.Control{Rel: 1e-6, Abs: 1e-6, MaxNFE: 2000}})
+	if spy.pairs != res.Steps+res.Rejected || spy.derivatives != 2 {
+		t.Errorf("%d steps and %d rejected ask for %d pairs of estimates and %d derivatives, want one each and 2", res.Steps, res.Rejected, spy.pairs, spy.derivatives)
+	}
+}

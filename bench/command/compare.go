@@ -99,7 +99,7 @@ func checkControlled(plan study.Plan, needed []float64, picture string) error {
 		return nil
 	}
 	if !slices.ContainsFunc(plan.Solvers, func(s solvers.Solver) bool { return s.Info().Adaptive }) {
-		return usagef("--tolerances: none of the solvers estimates its error; bench list shows which do")
+		return usagef("--tolerances: none of the solvers estimates its error; bench list --json says which do")
 	}
 	return checkPicture(picture)
 }

@@ -162,7 +162,7 @@ func (f *sampling) control(s sampler, given func(string) bool) (*ode.Control, er
 		return nil, usagef("--steps: the tolerance decides on the steps, want --steps or --rtol and --atol")
 	}
 	if !s.solver.Info().Adaptive {
-		return nil, usagef("--rtol: %s does not estimate its error; bench list shows which solvers do", s.name)
+		return nil, usagef("--rtol: %s does not estimate its error; bench list --json says which solvers do", s.name)
 	}
 	return &ode.Control{Rel: cmp.Or(f.rtol, f.atol), Abs: cmp.Or(f.atol, f.rtol)}, nil
 }

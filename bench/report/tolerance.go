@@ -23,6 +23,9 @@ func Adaptive(w io.Writer, list []study.Comparison, errors []float64, style Styl
 	return p.w.Flush()
 }
 
+// neededErrors are the errors for which the report says what they need.
+var neededErrors = []float64{1e-1, 1e-2, 1e-3, 1e-4}
+
 // problemsOf returns the problems with runs under error control, in order.
 func problemsOf(list []study.Comparison) (out []string) {
 	for _, c := range list {

@@ -10,6 +10,7 @@ type Results struct {
 	Equivalences []Equivalence `json:"equivalences"`
 	Orders       []Order       `json:"orders"`
 	Comparisons  []Comparison  `json:"comparisons"`
+	Controlled   []Comparison  `json:"controlled"` // a few solvers under error control, and the same on grids, from fewer initial states
 	Warnings     []string      `json:"warnings"`
 
 	// What the report draws, and the JSON leaves out.
