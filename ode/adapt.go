@@ -16,7 +16,10 @@ import (
 //
 // The error of a step is the root mean square over a row of error/tolerance, and the
 // largest over the rows, so one step serves all rows: the steps of a row then depend
-// on its neighbours. Integrate rows one by one where that matters, as package solvers does.
+// on its neighbours. AdaptRows gives each row steps of its own.
+//
+// The last step ends where the interval does, so it may be shorter than Min, and longer than Max by a hundredth. A step that is
+// rejected at the length Min ends the integration; one that is accepted is followed by one of at least Min. A First below Min is refused.
 //
 // References:
 //

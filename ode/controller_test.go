@@ -217,10 +217,27 @@ func TestMin(t *testing.T) {
 		}
 		x = p.exact(p.t0)
 		stats, err = ode.Control{Rel: 1e-9, Abs: 1e-9, Min: 0.25}.Adapt(context.Background(), estimator(ode.BS3, p.f, 1), x, p.t0, p.t1, nil)
-		want := "ode: step is too small: below Min, 0.25: one of 0.25 has an error of "
+		want := "ode: step is too small: below Min, 0.25, at which the error is "
 		if stats.Status != ode.StepTooSmall || !errors.Is(err, ode.ErrStepTooSmall) || !strings.Contains(message(err), want) {
 			t.Errorf("%s with Min 0.25 = %+v, %v, want %q", p.name, stats, err, want)
 		}
+	}
+}
+
+// A step that is accepted at Min is followed by one of Min, though the controller asks for less; the first step, found or
+// given by a stepper without field, is no shorter either.
+func TestMinHolds(t *testing.T) {
+	for _, first := range []float64{0, 1} {
+		st := &ideal{order: 2, domain: math.Inf(1)}
+		_, err := ode.Control{First: first, Min: 1, Max: 1.5, Abs: 1}.Adapt(context.Background(), st, []float64{0}, 0, 4, nil)
+		if diff := cmp.Diff([]float64{1, 1, 1, 1}, st.lengths); diff != "" || err != nil {
+			t.Errorf("First %v: %v, lengths (-want +got):\n%s", first, err, diff)
+		}
+	}
+	var r record
+	_, err := ode.Control{Min: 0.01, Rel: 1e-3, Abs: 1e-3}.Adapt(context.Background(), estimator(ode.DP5, func(dst, _ []float64, _ float64) error { clear(dst); return nil }, 1), []float64{0}, 0, 1, r.observe)
+	if err != nil || r.spans[0].H() != 0.01 { // the rule gives 1e-6
+		t.Errorf("the first step found is %v, %v, want Min", r.spans[0].H(), err)
 	}
 }
 
@@ -310,17 +327,19 @@ func TestPairEstimator(t *testing.T) {
 		{[]float64{0.5, 0.5, 0, 0}, []float64{0, 0, 9, 9}, 0.5},
 		{[]float64{0, 0, 0.3, 0.3}, []float64{0, 0, 4, 4}, 0.09 / 0.5},
 		{[]float64{0.2, 0.2, 0.3, 0.3}, []float64{0, 0, 4, 4}, 0.2},
+		{[]float64{3e-150, 3e-150, 0, 0}, []float64{4e-149, 4e-149, 0, 0}, 9e-150 / 5},
 	} {
 		st := &twin{test.fine, test.coarse}
 		in, err := ode.Control{Abs: 1, Rel: 1e-300, First: 0.5, Dim: 2}.Start(st, make([]float64, 4), 0, 2)
 		if err != nil || !in.Next(context.Background()) {
 			t.Fatal(err, in.Err())
 		}
-		if got := in.LocalError(); !(math.Abs(got-test.want) < 1e-14) {
+		if got := in.LocalError(); !(math.Abs(got-test.want) <= 1e-14*test.want) {
 			t.Errorf("rows %v and %v: error %v, want %v", test.fine, test.coarse, got, test.want)
 		}
 	}
-	for _, bad := range []*twin{{[]float64{nan, 0, 0, 0}, make([]float64, 4)}, {[]float64{0, 0, 0, nan}, make([]float64, 4)}, {[]float64{0, 0, 1, 1}, []float64{0, 0, nan, 0}}} {
+	inf := math.Inf(1)
+	for _, bad := range []*twin{{[]float64{0, 0, 1, 1}, []float64{0, 0, inf, 0}}, {[]float64{1, 0, 0, 0}, []float64{1e200, 0, 0, 0}}, {[]float64{nan, 0, 0, 0}, make([]float64, 4)}, {[]float64{0, 0, 0, nan}, make([]float64, 4)}, {[]float64{0, 0, 1, 1}, []float64{0, 0, nan, 0}}} {
 		stats, err := ode.Control{Abs: 1, First: 0.5, Dim: 2}.Adapt(context.Background(), bad, make([]float64, 4), 0, 2, nil)
 		if stats.Steps != 0 || err == nil {
 			t.Errorf("rows %v and %v: %+v, %v, want no step", bad.fine, bad.coarse, stats, err)

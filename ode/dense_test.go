@@ -139,10 +139,14 @@ func deep(rows [][]float64) [][]float64 {
 func TestInterpolateEnds(t *testing.T) {
 	for _, tab := range ode.Tableaus() {
 		for _, at := range []ode.Span{{From: 1, To: 1.5}, {From: 2, To: 1.4}} {
-			st := tab.Stepper(coupled, 3).(ode.Interpolator)
+			calls := 0
+			st := tab.Stepper(func(dst, x []float64, t float64) error { calls++; return coupled(dst, x, t) }, 3).(ode.Interpolator)
 			to, y, f := make([]float64, 3), make([]float64, 3), make([]float64, 3)
 			if err := st.Step(to, start, at); err != nil {
 				t.Fatal(err)
+			}
+			if err := st.Interpolate(y, start, to, 1); err != nil || calls != tab.Evaluations() {
+				t.Errorf("%s: %v, %d evaluations by a step and for its end, want %d", tab.Name, err, calls, tab.Evaluations())
 			}
 			for _, end := range []struct {
 				theta, inside float64
@@ -153,6 +157,9 @@ func TestInterpolateEnds(t *testing.T) {
 				}
 				if diff := cmp.Diff(end.x, y); diff != "" {
 					t.Errorf("%s at %v (-state +interpolant):\n%s", tab.Name, end.theta, diff)
+				}
+				if end.theta == 0 && calls != tab.Evaluations() {
+					t.Errorf("%s: %d evaluations by a step and for its start, want %d", tab.Name, calls, tab.Evaluations())
 				}
 				if err := st.Interpolate(y, start, to, end.inside); err != nil {
 					t.Fatal(err)
@@ -285,5 +292,38 @@ func TestInterpolateFails(t *testing.T) {
 	fails = false
 	if err := st.Interpolate(y, start, to, 0.5); err != nil {
 		t.Errorf("Interpolate after an error = %v", err)
+	}
+}
+
+// The order conditions leave an interpolant free. These are the values of scipy.integrate, version 1.17.1, on the rational problem, from
+//
+//	s = RK45(f, 1, exact(1), 20, rtol=1e3, atol=1e3, first_step=h); s.step(); s.dense_output()(1 + theta*h)
+//
+// with h = 1, and likewise with DOP853 and h = 2. One step is so long that they have but few digits of the solution, and show the method.
+func TestInterpolantsOfSciPy(t *testing.T) {
+	for _, test := range []struct {
+		tab  ode.Tableau
+		h    float64
+		want map[float64][]float64 // by theta
+	}{
+		{ode.DP5, 1, map[float64][]float64{0.25: {0.11111288090570247, 0.0987667895159379}, 0.5: {0.13043820437355094, 0.11342428715887658},
+			0.8: {0.15254488987913276, 0.12927612670737515}, 1: {0.16666848637662476, 0.13889174980875746}}},
+		{ode.DOP853, 2, map[float64][]float64{0.25: {0.13043478235482273, 0.11342155141572487}, 0.5: {0.16666664352925084, 0.1388889003864458},
+			0.8: {0.20634932580942306, 0.16376925581436497}, 1: {0.230769259237387, 0.17751480851621157}}},
+	} {
+		p := problems[2]
+		from, to, y := p.exact(1), make([]float64, 2), make([]float64, 2)
+		st := test.tab.Stepper(p.f, 2).(ode.Interpolator)
+		if err := st.Step(to, from, ode.Span{From: 1, To: 1 + test.h}); err != nil {
+			t.Fatal(err)
+		}
+		for theta, want := range test.want {
+			if err := st.Interpolate(y, from, to, theta); err != nil {
+				t.Fatal(err)
+			}
+			if got := distance(want, y); !(got < 1e-14) {
+				t.Errorf("%s at %v: %v, want %v", test.tab.Name, theta, y, want)
+			}
+		}
 	}
 }

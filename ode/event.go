@@ -8,7 +8,7 @@ import (
 
 // An Event is a change of sign of a function of the state and the time, on the way of an integration. It is looked for between the ends of
 // each accepted step, and located on the interpolant: a function that changes its sign twice within a step
-// goes unnoticed, and Control.Max bounds the steps where that matters.
+// goes unnoticed, unless Points or Control.Max let it be seen in between.
 //
 // A function that is zero at the start has no sign yet and takes the first that it gets, so that an
 // integration may go on from where an event ended another. One that is zero at the end of a step has changed.
@@ -16,6 +16,7 @@ type Event struct {
 	G         func(x []float64, t float64) float64 // must neither modify nor keep x
 	Direction int                                  // 1 if G is to rise in the direction of the integration, -1 if it is to fall, 0 for either
 	Terminal  bool                                 // ends the integration
+	Points    int                                  // equally spaced places inside of each step where the sign is looked at too
 }
 
 // An Occurrence is an event that happened.
@@ -35,6 +36,9 @@ func (e Event) check(i int) error {
 	}
 	if e.Direction < -1 || e.Direction > 1 {
 		return fmt.Errorf("%w: event %d has direction %d, want -1, 0 or 1", ErrEvent, i, e.Direction)
+	}
+	if e.Points < 0 {
+		return fmt.Errorf("%w: event %d has %d points, want at least 0", ErrEvent, i, e.Points)
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ type Integration struct {
 	last      Span // the latest accepted step
 	t0, t1    float64
 	now, was  []float64 // the state, and the one before the latest step
+	whole     bool      // was is still that, and st has not gone on
 	e, coarse []float64 // the estimates
 	low       []float64 // for Norm Greater: the embedded result at the state,
 	lowNext   []float64 // that of the proposal
@@ -88,16 +89,15 @@ func (in *Integration) State() []float64 { return in.now }
 
 // Interpolate writes to dst the state at time t within the latest accepted step. It evaluates the vector field as the Interpolator does.
 //
-// Errors: ErrNoInterpolant; ErrTime if t is outside of the step or there was none yet; what the vector field returned.
+// Errors: ErrNoInterpolant; ErrTime if t is outside of the step, there was none yet, or another was tried since; what the vector field returned.
 func (in *Integration) Interpolate(dst []float64, t float64) error {
 	if in.inside == nil {
 		return ErrNoInterpolant
 	}
-	lo, hi := in.last.From, in.last.To
-	if lo > hi {
-		lo, hi = hi, lo
+	if !in.whole {
+		return fmt.Errorf("%w: no step is just accepted", ErrTime)
 	}
-	if !(lo <= t && t <= hi) || lo == hi {
+	if lo, hi := min(in.last.From, in.last.To), max(in.last.From, in.last.To); !(lo <= t && t <= hi) {
 		return fmt.Errorf("%w: %v is outside of the latest step, from %v to %v", ErrTime, t, in.last.From, in.last.To)
 	}
 	return in.inside.Interpolate(dst, in.was, in.now, in.last.fraction(t))
@@ -140,7 +140,7 @@ func (in *Integration) halt(err error) error {
 
 // interrupt ends the integration inside of its latest step, at the time t with the state x.
 func (in *Integration) interrupt(t float64, x []float64) {
-	in.last.To = t
+	in.last.To, in.whole = t, false
 	copy(in.now, x)
 	in.stats.Status = EventReached
 }
@@ -155,16 +155,18 @@ func (in *Integration) Next(ctx context.Context) bool {
 		return in.end(Done, -1, nil)
 	}
 	in.at = Span{From: in.last.To, To: in.t1, Index: in.stats.Steps}
-	accepted := false
-	if accepted = in.first(ctx); accepted {
-		for accepted = false; !accepted && in.err == nil; {
-			accepted = in.propose(ctx)
+	if !in.first(ctx) {
+		return false
+	}
+	for in.err == nil {
+		if in.propose(ctx) {
+			return true
 		}
 	}
-	return accepted
+	return false
 }
 
-// first finds the length of the first step, unless there is one.
+// first finds the length of the first step, unless there is one, and reports whether the integration goes on.
 func (in *Integration) first(ctx context.Context) bool {
 	if in.h != 0 {
 		return true
@@ -215,6 +217,7 @@ func (in *Integration) propose(ctx context.Context) bool {
 		return in.end(TooManyEvaluations, -1, ErrTooManyEvaluations)
 	}
 	next := in.was
+	in.whole = false
 	if err := in.st.Step(next, in.now, in.at); err != nil {
 		return in.end(statusOf(err), -1, err)
 	}
@@ -232,14 +235,16 @@ func (in *Integration) propose(ctx context.Context) bool {
 		in.at.Retry = true
 		in.grow = 1
 		in.culprit = max(infinite, vec.FirstNonFinite(in.e))
+		// Of in.h too: h alone, rounded to the precision of the time, may come out as it was for ever, or just above Min.
+		h = math.Min(in.h, h)
 		if h <= c.Min {
-			return in.tooSmall(fmt.Sprintf("Min, %g: one of %g has an error of %.3g tolerances", c.Min, h, r))
+			return in.tooSmall(fmt.Sprintf("Min, %g, at which the error is %.3g tolerances", c.Min, r))
 		}
-		// Of in.h too: h alone, rounded to the precision of the time, may come out as it was for ever.
-		in.h = math.Max(math.Min(in.h, h)*v.factor, c.Min)
+		in.h = math.Max(h*v.factor, c.Min)
 		return false
 	}
-	in.now, in.was, in.r, in.last = next, in.now, r, in.at
+	in.now, in.was, in.whole = next, in.now, true
+	in.r, in.last = r, in.at
 	in.low, in.lowNext = in.lowNext, in.low
 	in.stats.accept(in.at)
 	if v.factor > in.grow && !c.Controller.Smooth {
@@ -264,8 +269,11 @@ func (in *Integration) estimate(next []float64) (r, power float64, err error) {
 		fine := in.measure(in.e, next, lo, hi)
 		coarse := in.measure(in.coarse, next, lo, hi)
 		e := fine
-		if fine > 0 { // as is the root then
-			e = fine * (fine / math.Sqrt(fine*fine+0.01*coarse*coarse))
+		switch {
+		case !(coarse <= math.MaxFloat64): // next to an infinity any error is small
+			e = math.NaN()
+		case fine > 0: // as is the root then
+			e = fine * (fine / math.Hypot(fine, 0.1*coarse))
 		}
 		if !(e <= r) { // so that NaN stays
 			r = e

@@ -195,30 +195,34 @@ func (s *showing) find() error {
 	s.found = s.found[:0]
 	at := s.in.last
 	for i, e := range s.Events {
-		was := s.g[i]
-		now, err := s.value(i, e, s.in.now, at.To)
-		if err != nil {
-			return err
-		}
-		s.g[i] = now
-		if !e.happens(was, now) {
-			continue
-		}
 		inside := func(theta float64) (float64, error) {
 			if err := s.in.inside.Interpolate(s.y, s.in.was, s.in.now, theta); err != nil {
 				return 0, err
 			}
 			return s.value(i, e, s.y, at.Time(theta))
 		}
-		theta, err := changeOfSign(inside, 0, 1, was, now)
-		if err != nil {
-			return err
+		lo := 0.0
+		for k := range e.Points + 1 {
+			hi := float64(k+1) / float64(e.Points+1)
+			was := s.g[i]
+			now, err := inside(hi)
+			if err != nil {
+				return err
+			}
+			s.g[i] = now
+			if e.happens(was, now) {
+				theta, err := changeOfSign(inside, lo, hi, was, now)
+				if err != nil {
+					return err
+				}
+				x := make([]float64, len(s.y))
+				if err := s.in.inside.Interpolate(x, s.in.was, s.in.now, theta); err != nil {
+					return err
+				}
+				s.found = append(s.found, Occurrence{i, at.Time(theta), x})
+			}
+			lo = hi
 		}
-		x := make([]float64, len(s.y))
-		if err := s.in.inside.Interpolate(x, s.in.was, s.in.now, theta); err != nil {
-			return err
-		}
-		s.found = append(s.found, Occurrence{i, at.Time(theta), x})
 	}
 	slices.SortStableFunc(s.found, func(a, b Occurrence) int {
 		if at.To < at.From {

@@ -82,6 +82,51 @@ func TestSolveTimes(t *testing.T) {
 	}
 }
 
+// The budget of evaluations holds for what output costs too.
+func TestSolveMaxNFE(t *testing.T) {
+	for _, tab := range estimators() {
+		run := func(most int) (ode.Result, int, error) {
+			var states [][]float64
+			p := probe{f: problems[1].f}
+			res, err := ode.Control{Rel: 1e-3, First: 0.5, MaxNFE: most}.Solve(context.Background(), estimator(tab, p.field, 1), []float64{1}, 0, 2, every(50, 0, 2, &states))
+			return res, p.calls, err
+		}
+		_, enough, err := run(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for most := 1; most <= enough; most++ {
+			if res, calls, err := run(most); calls > most || res.NFE != calls || most < enough && !errors.Is(err, ode.ErrTooManyEvaluations) {
+				t.Errorf("%s, MaxNFE %d of %d: %d calls, %+v, %v", tab.Name, most, enough, calls, res, err)
+			}
+		}
+	}
+}
+
+// Steps, and states written inside of them, allocate nothing.
+func TestSolveAllocates(t *testing.T) {
+	for _, tab := range estimators() {
+		allocs := func(n int, to float64) float64 {
+			st := estimator(tab, coupled, 3)
+			var out ode.Output
+			for i := range n {
+				out.Times = append(out.Times, to*float64(i)/float64(n))
+			}
+			out.Write = func(int, float64, []float64) error { return nil }
+			x := make([]float64, 3)
+			return testing.AllocsPerRun(5, func() {
+				copy(x, start)
+				if _, err := (ode.Control{Max: 0.01}).Solve(context.Background(), st, x, 0, to, out); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		if few, many := allocs(3, 0.1), allocs(300, 1); few != many {
+			t.Errorf("%s: %v allocations with few steps and times, %v with many", tab.Name, few, many)
+		}
+	}
+}
+
 // A time at the end of a step gets the step's state, without an evaluation.
 func TestSolveTimesAtSteps(t *testing.T) {
 	var r record
@@ -122,6 +167,7 @@ func TestSolveRefuses(t *testing.T) {
 		{ode.Output{Times: []float64{1.5}, Write: write}, ode.ErrTime, "ode: bad time of output: time 0 is 1.5, want it from 1 to 0"},
 		{ode.Output{Times: []float64{nan}, Write: write}, ode.ErrTime, "ode: bad time of output: time 0 is NaN, want it from 1 to 0"},
 		{ode.Output{Events: []ode.Event{{}}}, ode.ErrEvent, "ode: bad event: event 0 has no function"},
+		{ode.Output{Events: []ode.Event{{G: g, Points: -1}}}, ode.ErrEvent, "ode: bad event: event 0 has -1 points, want at least 0"},
 		{ode.Output{Events: []ode.Event{{G: g}, {G: g, Direction: 2}}}, ode.ErrEvent, "ode: bad event: event 1 has direction 2, want -1, 0 or 1"},
 	} {
 		p := probe{f: coupled}
@@ -251,6 +297,30 @@ func TestSolveEventsInOneStep(t *testing.T) {
 	}
 }
 
+// A function that comes back within a step is seen at the points inside of it.
+func TestSolveEventPoints(t *testing.T) {
+	still := func(dst, _ []float64, _ float64) error { dst[0] = 0; return nil }
+	twice := func(_ []float64, t float64) float64 { return (math.Abs(t) - 0.33) * (math.Abs(t) - 0.38) }
+	for _, sign := range []float64{1, -1} {
+		for _, test := range []struct {
+			points, direction int
+			want              []float64
+		}{
+			{0, 0, nil}, {1, 0, nil}, {6, 0, nil}, {19, 0, []float64{0.33, 0.38}}, {19, -1, []float64{0.33}}, {19, 1, []float64{0.38}},
+		} {
+			res, err := ode.Control{First: 1}.Solve(context.Background(), estimator(ode.DOP853, still, 1), []float64{0}, 0, sign, ode.Output{
+				Events: []ode.Event{{G: twice, Points: test.points, Direction: test.direction}}})
+			var got []float64
+			for _, o := range res.Events {
+				got = append(got, sign*o.T)
+			}
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(0, 1e-15)); diff != "" || err != nil || res.Steps != 1 {
+				t.Errorf("towards %v, %d points, direction %d: %+v, %v, events (-want +got):\n%s", sign, test.points, test.direction, res.Stats, err, diff)
+			}
+		}
+	}
+}
+
 // A step that is rejected has no events: the field jumps, so that proposals beyond the jump show a state that never is.
 func TestSolveNoEventInRejectedStep(t *testing.T) {
 	f := func(dst, x []float64, t float64) error {
@@ -354,7 +424,14 @@ func TestIntegration(t *testing.T) {
 			t.Errorf("%s: by hand (-Adapt +Next), and x, which is not touched:\n%s", tab.Name, diff)
 		}
 	}
-	in, err := c.Start(&ideal{order: 1, domain: 9}, []float64{1}, 0, 1)
+	// When a proposal has failed there is no latest step to tell of.
+	in, err := ode.Control{}.Start(estimator(ode.DP5, func(dst, x []float64, _ float64) error { dst[0] = x[0] * x[0]; return nil }, 1), []float64{1}, 0, 2)
+	for err == nil && in.Next(context.Background()) {
+	}
+	if at := in.Span(); err != nil || !errors.Is(in.Err(), ode.ErrStepTooSmall) || !errors.Is(in.Interpolate(make([]float64, 1), at.To), ode.ErrTime) {
+		t.Errorf("at a pole: %v, and Interpolate does not fail", in.Err())
+	}
+	in, err = c.Start(&ideal{order: 1, domain: 9}, []float64{1}, 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
