@@ -15,7 +15,7 @@ import (
 // lengths in it, and the spans that the stepper and the observer see are in time, as ever.
 //
 // An exponential method is at its best where the prediction is smooth in λ, and steps that are even in λ are
-// not in time: under VP a step of 0.3 in λ is 0.04 of the time near the noise and 0.0006 near the data. A length that was right for
+// not in time: under VP a step of 0.3 in λ is 0.03 of the time near the noise and 0.0006 near the data. A length that was right for
 // one step is then a good guess for the next.
 type Paced interface {
 	ode.Estimator
