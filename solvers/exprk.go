@@ -86,8 +86,8 @@ func (tab ExpTableau) check() error {
 		}
 		for _, sum := range row {
 			for _, f := range sum {
-				if f.K < 0 || f.K > maxPhi {
-					return fmt.Errorf("%w: row %d of the tableau has phi_%d, want 0 to %d", ErrParameter, i, f.K, maxPhi)
+				if f.K < 0 || f.K > ode.MaxPhi {
+					return fmt.Errorf("%w: row %d of the tableau has phi_%d, want 0 to %d", ErrParameter, i, f.K, ode.MaxPhi)
 				}
 			}
 		}
@@ -105,13 +105,14 @@ func (tab ExpTableau) info(kind scoremodel.Kind) Info {
 // if the tableau has an embedded row.
 func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int) (ode.Stepper, error) {
 	stages := len(tab.Nodes)
-	s := &expRK{nodes: tab.Nodes, schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
+	rows := tab.A
+	if tab.Embedded != nil {
+		rows = append(slices.Clone(rows), minus(tab.A[stages], tab.Embedded))
+	}
+	s := &expRK{nodes: tab.Nodes, coefficients: ode.NewExpCoefficients(phis[ode.PhiTerm](rows)), schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
 		m: make([][]float64, stages), x: make([]float64, n), terms: make([]vec.Term, 0, stages+2)}
 	for i := range s.m {
 		s.m[i] = make([]float64, n)
-	}
-	for _, row := range tab.A {
-		s.row(row)
 	}
 	if tau != 0 {
 		var err error
@@ -121,7 +122,6 @@ func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int)
 	if tab.Embedded == nil {
 		return s, nil
 	}
-	s.row(minus(tab.A[stages], tab.Embedded))
 	if len(tab.Embedded) > stages {
 		s.end = make([]float64, n)
 	}
@@ -152,71 +152,24 @@ func minus(a, b [][]Phi) [][]Phi {
 }
 
 type expRK struct {
-	nodes    []float64
-	schedule sde.Schedule
-	model    scoremodel.Model
-	kind     scoremodel.Kind
-	tau      float64
-	noise    *nestedNoise // nil if tau is 0
-	a        [][]float64  // the coefficients of the step: of the stages, of the result and of its error, if that is estimated
-	m        [][]float64  // the predictions at the stages; the first survives a rejected proposal
-	x        []float64    // the state at a stage; at last the result, if the prediction there is needed
-	terms    []vec.Term
-	nfe      int
+	nodes        []float64
+	schedule     sde.Schedule
+	model        scoremodel.Model
+	kind         scoremodel.Kind
+	tau          float64
+	noise        *nestedNoise // nil if tau is 0
+	coefficients *ode.ExpCoefficients
+	a            [][]float64 // the coefficients of the step: of the stages, of the result and of its error, if that is estimated
+	m            [][]float64 // the predictions at the stages; the first survives a rejected proposal
+	x            []float64   // the state at a stage; at last the result, if the prediction there is needed
+	terms        []vec.Term
+	nfe          int
 
 	// For the estimate of the error.
 	at    ode.Span  // the latest step
 	scale float64   // what multiplies the coefficients of it
 	end   []float64 // the prediction at its end, nil if that is not needed
 	ahead bool      // whether end is known
-
-	// The coefficients repeat few functions, each of which is evaluated once a step.
-	functions []Phi // with weight 1
-	values    []float64
-	parts     []phiPart
-}
-
-// phiPart adds to a coefficient a multiple of a function's value.
-type phiPart struct {
-	to     *float64
-	weight float64
-	of     int
-}
-
-// row makes room for the coefficients of a row.
-func (s *expRK) row(row [][]Phi) {
-	a := make([]float64, len(row))
-	s.a = append(s.a, a)
-	for j, sum := range row {
-		for _, f := range sum {
-			s.parts = append(s.parts, phiPart{to: &a[j], weight: f.Weight, of: s.function(f)})
-		}
-	}
-	s.values = make([]float64, len(s.functions))
-}
-
-// function returns the index of f, but for its weight, among the functions.
-func (s *expRK) function(f Phi) int {
-	f.Weight = 1
-	i := slices.Index(s.functions, f)
-	if i < 0 {
-		i = len(s.functions)
-		s.functions = append(s.functions, f)
-	}
-	return i
-}
-
-// weigh computes the coefficients at z.
-func (s *expRK) weigh(z float64) {
-	for i, f := range s.functions {
-		s.values[i] = phi(f.K, f.At*z)
-	}
-	for _, row := range s.a {
-		clear(row)
-	}
-	for _, p := range s.parts {
-		*p.to += p.weight * s.values[p.of]
-	}
 }
 
 // predict evaluates the model: every evaluation comes through here.
@@ -257,7 +210,7 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 	s.at, s.ahead = at, false
 	from, to := s.schedule.At(at.From), s.schedule.At(at.To)
 	step := newExponential(s.kind, s.tau, from, to)
-	s.weigh(step.z)
+	s.a = s.coefficients.At(step.z)
 	length := step.length() // h, or (1+τ²)h in data prediction
 	s.scale = step.gain * length
 	if s.noise != nil {
@@ -347,64 +300,60 @@ func (s *expRK) advance(dst, src []float64, part exponential, length float64, a 
 	vec.Lin(dst, terms...)
 }
 
-// etd returns the method whose coefficients of all stages but the first are given: later[i] is of the stage
-// i+2 on, without the first column, and its last element of the result.
+// etd returns the method whose coefficients of all stages but the first are given, see ode.ETD.
 func etd(tab ExpTableau, later ...[][]Phi) ExpTableau {
-	tab.A = [][][]Phi{nil, complete(tab.node(1))}
-	for i, row := range later {
-		tab.A = append(tab.A, complete(tab.node(i+2), row...))
-	}
+	tab.A = phis[Phi](ode.ETD(tab.Name, tab.Order, tab.Nodes, phis[ode.PhiTerm](later)...).A)
 	return tab
 }
 
-// node returns the fraction of the stage i, or 1 for the result.
-func (tab ExpTableau) node(i int) float64 {
-	if i == len(tab.Nodes) {
-		return 1
-	}
-	return tab.Nodes[i]
+// described returns a method of package ode, by its name here.
+func described(tab ode.ExpTableau, name, about, ref string) ExpTableau {
+	return ExpTableau{Name: name, About: about, Order: tab.Order, Ref: ref, Nodes: tab.C, A: phis[Phi](tab.A)}
 }
 
-// complete returns the row of a stage at c of which all columns but the first are given. The first
-// follows: a constant prediction is integrated exactly, Σ A[i][j] = c·φ₁(cz).
-func complete(c float64, later ...[]Phi) [][]Phi {
-	first := []Phi{{c, 1, c}}
+// phis converts the coefficients of a tableau to or from those of package ode, which are the same.
+func phis[To, From Phi | ode.PhiTerm](rows [][][]From) [][][]To {
+	out := make([][][]To, len(rows))
+	for i, row := range rows {
+		out[i] = make([][]To, len(row))
+		for j, sum := range row {
+			for _, f := range sum {
+				out[i][j] = append(out[i][j], To(f))
+			}
+		}
+	}
+	return out
+}
+
+// embed adds to tab the embedded row of the given order, of which all columns but the first are given. The first follows: a
+// constant prediction is integrated exactly, and the row sums to φ₁(z).
+func (tab ExpTableau) embed(order int, later ...[]Phi) ExpTableau {
+	first := []Phi{{1, 1, 1}}
 	for _, sum := range later {
 		for _, f := range sum {
 			first = append(first, Phi{-f.Weight, f.K, f.At})
 		}
 	}
-	return append([][]Phi{first}, later...)
-}
-
-// embed adds to tab the embedded row of the given order, of which all columns but the first are given.
-func (tab ExpTableau) embed(order int, later ...[]Phi) ExpTableau {
-	tab.EmbeddedOrder, tab.Embedded = order, complete(1, later...)
+	tab.EmbeddedOrder, tab.Embedded = order, append([][]Phi{first}, later...)
 	return tab
 }
 
 // Lawson returns the classical method tab on the equation without its linear part, e^(-λL)u
 // [lawson1967]: a constant prediction is not integrated exactly. Its orders are tab's.
 func Lawson(name string, tab ode.Tableau) ExpTableau {
-	stages := tab.Evaluations()
-	e := ExpTableau{Name: name, About: "the Runge-Kutta method " + tab.Name + " with Lawson's integrating factor in lambda",
-		Order: tab.Order, EmbeddedOrder: tab.EmbeddedOrder, Ref: "lawson1967", Nodes: tab.C[:stages]}
-	for i, weights := range append(slices.Clone(tab.A[:stages]), tab.B[:stages]) {
-		e.A = append(e.A, lawson(tab.C, e.node(i), weights))
-	}
+	e := described(ode.Lawson(name, tab), name, "the Runge-Kutta method "+tab.Name+" with Lawson's integrating factor in lambda", "lawson1967")
+	e.EmbeddedOrder = tab.EmbeddedOrder
 	if tab.Embedded != nil {
-		e.Embedded = lawson(tab.C, 1, tab.Embedded)
-	}
-	return e
-}
-
-// lawson returns the row of a stage at c, given its weights of the stages at the nodes.
-func lawson(nodes []float64, c float64, weights []float64) [][]Phi {
-	row := make([][]Phi, len(weights))
-	for j, w := range weights {
-		if w != 0 {
-			row[j] = []Phi{{w, 0, c - nodes[j]}}
+		e.Embedded = make([][]Phi, len(tab.Embedded))
+		for j, w := range tab.Embedded {
+			if w != 0 {
+				e.Embedded[j] = []Phi{{w, 0, 1 - tab.C[j]}}
+			}
 		}
 	}
-	return row
+	if tab.FirstSameAsLast() { // the last stage is the result
+		stages := tab.Evaluations()
+		e.Nodes, e.A = e.Nodes[:stages], e.A[:stages+1]
+	}
+	return e
 }
