@@ -589,3 +589,46 @@ func TestAdamsEmptyState(t *testing.T) {
 		}
 	}
 }
+
+// Every evaluation of an Adams method is counted, those of its starting steps too, and no step takes more than Cost says.
+func TestAdamsCounts(t *testing.T) {
+	for _, mode := range []ode.AdamsMode{ode.Bashforth, ode.PECE, ode.PEC} {
+		for order := 1; order <= 4; order++ {
+			calls := 0
+			st, err := ode.Adams{Order: order, Mode: mode}.Stepper(func(dst, x []float64, t float64) error {
+				calls++
+				dst[0] = -x[0] + math.Sin(t)
+				return nil
+			}, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			counter := st.(ode.Counter)
+			x := []float64{1}
+			for at := range ode.Spans([]float64{0, 0.1, 0.3, 0.4, 0.6, 0.7, 0.8}) {
+				for _, retry := range []bool{false, true} {
+					at.Retry = retry
+					before, cost := calls, counter.Cost(at, false)
+					y := []float64{0}
+					if err := st.Step(y, x, at); err != nil {
+						t.Fatal(err)
+					}
+					if e, ok := st.(ode.Estimator); ok {
+						if _, err := e.LocalError([]float64{0}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if calls-before > cost {
+						t.Errorf("mode %v, order %d, step %d, retry %t: %d evaluations, Cost says %d", mode, order, at.Index, retry, calls-before, cost)
+					}
+					if retry {
+						x = y
+					}
+				}
+			}
+			if counter.NFE() != calls {
+				t.Errorf("mode %v, order %d: %d evaluations are counted of %d", mode, order, counter.NFE(), calls)
+			}
+		}
+	}
+}

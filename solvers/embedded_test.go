@@ -330,3 +330,38 @@ func TestPaceKeepsAbilities(t *testing.T) {
 		t.Errorf("%d steps and %d rejected ask for %d pairs of estimates and %d derivatives, want one each and 2", res.Steps, res.Rejected, spy.pairs, spy.derivatives)
 	}
 }
+
+// The first step of a run in λ is that of the flow in λ, dx/dλ = dx/dt / (dλ/dt).
+func TestPacedFirstStep(t *testing.T) {
+	p, _ := plane(t)
+	start := []float64{0.5, -1}
+	flow := scoremodel.As(p.Model, scoremodel.Flow, p.Schedule)
+	inLambda := ode.DP5.Stepper(func(dst, x []float64, lambda float64) error {
+		at := p.Schedule.Time(lambda)
+		if err := flow.Predict(dst, x, at); err != nil {
+			return err
+		}
+		for i := range dst {
+			dst[i] /= p.Schedule.At(at).DLambda()
+		}
+		return nil
+	}, 2).(ode.Estimator)
+	control := ode.Control{Rel: 1e-6, Abs: 1e-6}
+	lambda := func(t float64) float64 { return p.Schedule.At(t).Lambda() }
+	want, got := 0.0, 0.0
+	_, err := control.Adapt(t.Context(), inLambda, slices.Clone(start), lambda(1), lambda(1e-3), func(at ode.Span, _ []float64) error {
+		want = at.H()
+		return ode.ErrStop
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = solvers.Sample(t.Context(), named(t, "dp5lambda"), p, slices.Clone(start), &solvers.Settings{Grid: []float64{1, 1e-3}, Control: &control,
+		Observe: func(o solvers.Observation) error {
+			got = lambda(o.To) - lambda(o.From)
+			return ode.ErrStop
+		}})
+	if err != nil || !(math.Abs(got/want-1) < 1e-9) {
+		t.Errorf("the first step is %v in lambda, %v, want %v", got, err, want)
+	}
+}
