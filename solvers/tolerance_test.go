@@ -83,7 +83,7 @@ const within = 10
 // of all steps add up, and the flow enlarges those in κ by a factor of a few.
 func bound(s solvers.Solver, steps int) float64 {
 	if _, ok := s.(solvers.Adams); ok {
-		return 4 * float64(steps)
+		return 6 * float64(steps)
 	}
 	return within
 }

@@ -26,6 +26,9 @@ type Plan struct {
 
 	// Tolerances, relative and absolute alike, at which the adaptive of the solvers run under error control too.
 	Tolerances []float64
+
+	// Inversion asks for the round trip, too, of the solvers that can be inverted, at three times the cost.
+	Inversion bool
 }
 
 // Runs returns the number of runs of the plan.
@@ -84,7 +87,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 					continue
 				}
 				for _, budget := range plan.NFE {
-					c, ok, err := compare(ctx, p, s, g, budget, plan.Seed, x, ref)
+					c, ok, err := compare(ctx, p, s, g, budget, plan, x, ref)
 					if err != nil {
 						return out, warnings, fmt.Errorf("%s on %s at %d evaluations: %w", solvers.Name(s), p.Name, budget, err)
 					}
@@ -105,7 +108,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 	return out, warnings, nil
 }
 
-func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, seed uint64, x0 []float64, ref Reference) (c Comparison, ok bool, err error) {
+func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, plan Plan, x0 []float64, ref Reference) (c Comparison, ok bool, err error) {
 	i := s.Info()
 	grid, err := gridFor(i, g, p.Schedule, budget)
 	if err != nil || grid == nil {
@@ -113,7 +116,7 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 	}
 	steps := len(grid) - 1
 	x, q := slices.Clone(x0), p.Problem
-	q.Noise = sde.Fresh{Seed: seed}
+	q.Noise = sde.Fresh{Seed: plan.Seed}
 	res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: grid, Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		return c, false, err
@@ -123,6 +126,11 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 	c.Nanoseconds = figure(float64(res.Elapsed.Nanoseconds()) / float64(len(x)*steps))
 	if !i.Stochastic {
 		c.RMSE = figure(rms(x, ref.X))
+		if plan.Inversion {
+			if c.Inversion, err = roundTrip(ctx, s, p, grid, ref.X); err != nil {
+				return c, false, err
+			}
+		}
 	}
 	if p.Gaussian != nil {
 		table, err := solvers.Trace(s, p.Schedule, grid)
@@ -159,6 +167,28 @@ func compareAdaptive(ctx context.Context, p *problem.Problem, s solvers.Solver, 
 	rows := len(x) / p.Dim
 	return Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: "adaptive", NFE: (counter.NFE() + rows - 1) / rows, Steps: res.Steps,
 		RMSE: figure(rms(x, ref.X)), Seconds: res.Elapsed.Seconds(), Tolerance: &tolerance, Rejected: &res.Rejected}, nil
+}
+
+// roundTrip returns the root-mean-square distance from the samples of what s makes of the noise to which it inverts them. Exactly reversible
+// solvers go with their companion, and miss by rounding. It is nil where the run cannot be inverted, or leaves the finite numbers.
+func roundTrip(ctx context.Context, s solvers.Solver, p *problem.Problem, grid, samples []float64) (*float64, error) {
+	set := &solvers.Settings{Grid: grid, Workers: runtime.GOMAXPROCS(0)}
+	pair := &solvers.Pair{X: slices.Clone(samples)}
+	_, err := solvers.InvertPair(ctx, s, p.Problem, pair, set)
+	if err == nil {
+		_, err = solvers.SamplePair(ctx, s, p.Problem, pair, set)
+	} else if errors.Is(err, solvers.ErrParameter) { // it has no companion
+		if _, err = solvers.Invert(ctx, s, p.Problem, pair.X, set); err == nil {
+			_, err = solvers.Sample(ctx, s, p.Problem, pair.X, set)
+		}
+	}
+	switch {
+	case errors.Is(err, solvers.ErrGrid), errors.Is(err, solvers.ErrParameter), errors.Is(err, ode.ErrNonFinite):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return figure(rms(pair.X, samples)), nil
 }
 
 // gridFor returns the longest grid that a budget of evaluations allows, or nil if it allows no step. The step to

@@ -57,6 +57,7 @@ type Comparison struct {
 	VarianceError *float64 `json:"variance_error"`
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
+	Inversion     *float64 `json:"inversion_error"` // of the round trip from data to noise and back; null unless asked for
 
 	// Of a run under error control, whose Grid is "adaptive" and whose Budget is 0. NFE is then the mean over the samples, rounded up;
 	// Steps and Rejected are those of the sample that took the most evaluations.
