@@ -26,8 +26,12 @@ var controllers = []struct {
 func TestControllerLengths(t *testing.T) {
 	for _, c := range controllers {
 		for _, q := range []float64{2, 5} {
-			for _, first := range []float64{0.5, 0.97, 1.05, 1.3, 4, 40} {
-				st := &ideal{order: int(q), domain: math.Inf(1)}
+			for _, first := range []float64{0.5, 0.97, 1.05, 1.3, 4, 40, -3} {
+				domain := math.Inf(1)
+				if first < 0 { // beyond 2 all is NaN, after which there is much to grow
+					first, domain = -first, 2
+				}
+				st := &ideal{order: int(q), domain: domain}
 				_, err := ode.Control{First: first, Abs: 1, Controller: c.Controller, MaxSteps: 12}.Adapt(context.Background(), st, []float64{0}, 0, 1e4, nil)
 				if !errors.Is(err, ode.ErrTooManySteps) {
 					t.Fatal(err)
@@ -40,6 +44,10 @@ func TestControllerLengths(t *testing.T) {
 				for len(want) < 12 {
 					h := want[len(want)-1]
 					e := math.Pow(h, q)
+					if h > domain {
+						want, afterReject = append(want, 0.2*h), true
+						continue
+					}
 					rho := math.Pow(e, -gains[0]/q) * math.Pow(past[0], -gains[1]/q) * math.Pow(past[1], -gains[2]/q)
 					accept := e <= 1
 					if c.Smooth {
@@ -147,6 +155,99 @@ func TestNFE(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The other methods count too: what the field sees is NFE, and no step costs more than was foretold. Under error control, with its rejected
+// proposals, Cost is exact.
+func TestNFEOfMethods(t *testing.T) {
+	f := problems[1].f
+	methods := map[string]func(f ode.Func) ode.Stepper{
+		"lawson4": func(f ode.Func) ode.Stepper { return ode.Lawson("lawson4", ode.RK4).Stepper(-1, f, 1) },
+	}
+	for order := 1; order <= 4; order++ {
+		for _, mode := range []ode.AdamsMode{ode.Bashforth, ode.PEC, ode.PECE} {
+			for _, ramp := range []bool{false, true} {
+				for _, linear := range []float64{0, -0.5} {
+					a := ode.Adams{Order: order, Mode: mode, Ramp: ramp, Linear: linear}
+					methods[fmt.Sprintf("%+v", a)] = func(f ode.Func) ode.Stepper {
+						st, err := a.Stepper(f, 1)
+						if err != nil {
+							t.Fatal(err)
+						}
+						return st
+					}
+				}
+			}
+		}
+	}
+	for name, bind := range methods {
+		p := probe{f: f}
+		st := bind(p.field)
+		for range 2 {
+			before := p.calls
+			x := []float64{1}
+			for at := range ode.Spans([]float64{0, 0.25, 0.75, 1, 1.5, 1.75, 2}) {
+				was, most := p.calls, st.(ode.Counter).Cost(at, false)
+				if err := st.Step(x, x, at); err != nil {
+					t.Fatal(err)
+				}
+				if spent := p.calls - was; spent > most {
+					t.Errorf("%s: step %d takes %d evaluations, and %d were foretold", name, at.Index, spent, most)
+				}
+			}
+			stats, err := ode.Integrate(context.Background(), st, []float64{1}, []float64{0, 0.5, 1, 1.25, 2}, nil)
+			if err != nil || p.calls != st.(ode.Counter).NFE() || stats.NFE >= p.calls-before {
+				t.Errorf("%s: NFE %d, %v, %d calls", name, st.(ode.Counter).NFE(), err, p.calls)
+			}
+		}
+		e, ok := st.(ode.Estimator)
+		if !ok {
+			continue
+		}
+		told := &foretold{Estimator: e}
+		for range 2 {
+			if _, err := (ode.Control{Rel: 1e-5, First: 2}).Adapt(context.Background(), told, []float64{1}, 0, 2, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(told.cost, told.spent); diff != "" || p.calls != e.(ode.Counter).NFE() {
+			t.Errorf("%s: %d calls, NFE %d, evaluations of the proposals (-Cost +NFE):\n%s", name, p.calls, e.(ode.Counter).NFE(), diff)
+		}
+	}
+}
+
+// Cost foretells every proposal exactly, first, following and repeated ones.
+func TestCost(t *testing.T) {
+	for _, tab := range estimators() {
+		st := &foretold{Estimator: estimator(tab, problems[1].f, 1)}
+		for range 2 {
+			stats, err := ode.Control{Rel: 1e-5, First: 2}.Adapt(context.Background(), st, []float64{1}, 0, 2, nil)
+			if err != nil || stats.Rejected == 0 || stats.Steps < 2 {
+				t.Fatalf("%s: %+v, %v, want steps rejected and accepted", tab.Name, stats, err)
+			}
+		}
+		if diff := cmp.Diff(st.cost, st.spent); diff != "" {
+			t.Errorf("%s: evaluations of the proposals (-Cost +NFE):\n%s", tab.Name, diff)
+		}
+	}
+}
+
+// A foretold notes what its proposals should cost and what they do.
+type foretold struct {
+	ode.Estimator
+	cost, spent []int
+	before      int
+}
+
+func (s *foretold) Step(dst, src []float64, at ode.Span) error {
+	s.cost, s.before = append(s.cost, s.Estimator.(ode.Counter).Cost(at, false)), s.Estimator.(ode.Counter).NFE()
+	return s.Estimator.Step(dst, src, at)
+}
+
+func (s *foretold) LocalError(dst []float64) (float64, error) {
+	power, err := s.Estimator.LocalError(dst)
+	s.spent = append(s.spent, s.Estimator.(ode.Counter).NFE()-s.before)
+	return power, err
 }
 
 // The budget is never exceeded, and one that suffices is enough.

@@ -37,7 +37,7 @@ type Dense struct {
 	Order int         // 0 means Hermite's
 	C     []float64   // nodes of its own stages
 	A     [][]float64 // A[i] holds the weights of all k before the stage
-	D     [][]float64 // up to four rows
+	D     [][]float64 // up to four rows, each with a weight for every k
 }
 
 // DenseOrder returns the order of the interpolant: with a solution of at least that order at the ends, the error inside of a step vanishes with

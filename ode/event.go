@@ -12,6 +12,8 @@ import (
 //
 // A function that is zero at the start has no sign yet and takes the first that it gets, so that an
 // integration may go on from where an event ended another. One that is zero at the end of a step has changed.
+//
+// The zero value has no function and is refused. An Event has no state of its own: it is as safe for concurrent use as its function.
 type Event struct {
 	G         func(x []float64, t float64) float64 // must neither modify nor keep x
 	Direction int                                  // 1 if G is to rise in the direction of the integration, -1 if it is to fall, 0 for either
@@ -22,7 +24,7 @@ type Event struct {
 // An Occurrence is an event that happened.
 type Occurrence struct {
 	Event int       // its number in Output.Events
-	T     float64   // the first time found at which the sign has changed: the change is less than about 1e-15 of the step before it
+	T     float64   // a time at which the sign has changed, less than about 1e-15 steps before
 	X     []float64 // the state then
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // An Output says what of an integration is looked at. Nothing of it changes the steps: they have the same bits with any Output, up to
-// a terminal event. The zero value is no output.
+// a terminal event. The zero value is no output. An Output has no state: it is as safe for concurrent use as its functions.
 type Output struct {
 	// Times, in strict order from t0 towards t1, both allowed, at which Write sees the state: on the interpolant, or at the end of a step
 	// exactly. Write gets the number of the time, and must neither modify nor keep x.

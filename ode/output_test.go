@@ -176,6 +176,12 @@ func TestSolveRefuses(t *testing.T) {
 			t.Errorf("%+v = %q, %+v after %d calls, want %q", test.out, got, res, p.calls, test.want)
 		}
 	}
+	// At the ends no interpolant is needed.
+	seen := 0
+	if _, err := (ode.Control{Abs: 1}).Solve(context.Background(), &ideal{order: 1, domain: 9}, []float64{1}, 0, 1, ode.Output{
+		Times: []float64{0, 1}, Write: func(int, float64, []float64) error { seen++; return nil }}); err != nil || seen != 2 {
+		t.Errorf("output at the ends of a stepper without interpolant: %v, %d states", err, seen)
+	}
 	for _, out := range []ode.Output{{Times: []float64{0.5}, Write: write}, {Events: []ode.Event{{G: g}}}} {
 		if _, err := (ode.Control{}).Solve(context.Background(), &ideal{order: 1}, []float64{1}, 0, 1, out); !errors.Is(err, ode.ErrNoInterpolant) {
 			t.Errorf("output inside of the steps of a stepper without interpolant: %v, want %v", err, ode.ErrNoInterpolant)

@@ -256,8 +256,9 @@ func defects(tab ode.Tableau) []string {
 	if len(list) > before { // the conditions take the nodes for granted
 		return list
 	}
+	before = len(list)
 	row := func(name string, w []float64, order int) {
-		if len(list) > 0 { // one defect is enough, and the trees are many
+		if len(list) > before { // one bad row is enough, and the trees are many
 			return
 		}
 		bad := violates(name, w)

@@ -117,10 +117,27 @@ func (v Variable) bind(p Problem, n int, method func(f ode.Func) (ode.Stepper, e
 	if st.inner, err = method(f); err != nil {
 		return nil, err
 	}
-	switch e := st.inner.(type) {
-	case ode.PairEstimator:
-		return &substitutedPair{&substitutedEstimator{st, e}, e}, nil
-	case ode.Estimator:
+	within := substitutedInterpolant{st}
+	_, dense := st.inner.(ode.Interpolator)
+	e, estimates := st.inner.(ode.Estimator)
+	pair, paired := st.inner.(ode.PairEstimator)
+	switch {
+	case paired && dense:
+		return struct {
+			*substitutedPair
+			substitutedInterpolant
+		}{&substitutedPair{&substitutedEstimator{st, e}, pair}, within}, nil
+	case estimates && dense:
+		return struct {
+			*substitutedEstimator
+			substitutedInterpolant
+		}{&substitutedEstimator{st, e}, within}, nil
+	case dense:
+		return struct {
+			*substituted
+			substitutedInterpolant
+		}{st, within}, nil
+	case estimates:
 		return &substitutedEstimator{st, e}, nil
 	}
 	return st, nil
@@ -218,7 +235,7 @@ func (s *substituted) Derivative(dst, x []float64, t float64) error {
 	return s.flow.Predict(dst, x, t)
 }
 
-// NFE and Cost implement ode.Counter, as every Stepper of a tableau does.
+// NFE and Cost implement ode.Counter, as every Stepper of package ode does.
 func (s *substituted) NFE() int { return s.inner.(ode.Counter).NFE() + s.derivatives }
 
 func (s *substituted) Cost(at ode.Span, interpolate bool) int {
@@ -226,8 +243,12 @@ func (s *substituted) Cost(at ode.Span, interpolate bool) int {
 	return s.inner.(ode.Counter).Cost(at, interpolate)
 }
 
+// substitutedInterpolant is the interpolant of an inner stepper that has one.
+type substitutedInterpolant struct{ of *substituted }
+
 // Interpolate implements ode.Interpolator by the interpolant in u.
-func (s *substituted) Interpolate(dst, from, to []float64, theta float64) error {
+func (i substitutedInterpolant) Interpolate(dst, from, to []float64, theta float64) error {
+	s := i.of
 	switch theta {
 	case 0:
 		copy(dst, from)

@@ -59,6 +59,7 @@ func checks(s solvers.Solver) []check {
 		{"alias", checkAlias},
 		{"restart", checkRestart},
 		{"retry", checkRetry},
+		{"dense", checkDense},
 		{"split", checkSplit},
 		{"seed", checkSeed},
 		{"errors", checkErrors},
@@ -387,6 +388,43 @@ func checkRetry(s solvers.Solver) []string {
 		return []string{"a rejected proposal changes the result"}
 	}
 	return nil
+}
+
+// checkDense is of solvers that can tell the state inside of a step: it is that of the ends there, and what is told changes no step.
+func checkDense(s solvers.Solver) (faults []string) {
+	st, x, err := begin(s)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if _, ok := st.(ode.Interpolator); !ok {
+		return nil
+	}
+	want, err := walk(st, x, grid())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if st, x, err = begin(s); err != nil {
+		return []string{err.Error()}
+	}
+	from, y := make([]float64, len(x)), make([]float64, len(x))
+	for at := range ode.Spans(grid()) {
+		copy(from, x)
+		if err := st.Step(x, x, at); err != nil {
+			return []string{err.Error()}
+		}
+		for theta, end := range map[float64][]float64{0: from, 0.5: nil, 1: x} {
+			if err := st.(ode.Interpolator).Interpolate(y, from, x, theta); err != nil {
+				return []string{err.Error()}
+			}
+			if end != nil && !slices.Equal(y, end) {
+				faults = append(faults, fmt.Sprintf("step %d: the interpolant at %v is not the state there", at.Index, theta))
+			}
+		}
+	}
+	if !slices.Equal(x, want) {
+		faults = append(faults, "interpolation changes the result")
+	}
+	return faults
 }
 
 func checkSplit(s solvers.Solver) (faults []string) {

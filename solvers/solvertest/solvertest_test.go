@@ -27,12 +27,24 @@ type mutant struct {
 	problem func(p *solvers.Problem)
 	model   func(m scoremodel.Model, now *ode.Span) predict // now is the step being taken
 	step    func(inner ode.Stepper, p solvers.Problem, n int) step
+	inside  func(inner ode.Interpolator) inside
 }
 
 type (
 	predict func(dst, x []float64, t float64) error
 	step    func(dst, src []float64, at ode.Span) error
+	inside  func(dst, from, to []float64, theta float64) error
 )
+
+// told is a Stepper with an interpolant of its own.
+type told struct {
+	ode.Stepper
+	inside
+}
+
+func (s told) Interpolate(dst, from, to []float64, theta float64) error {
+	return s.inside(dst, from, to, theta)
+}
 
 func (s step) Step(dst, src []float64, at ode.Span) error { return s(dst, src, at) }
 
@@ -75,6 +87,9 @@ func (m mutant) Start(p solvers.Problem, n int) (ode.Stepper, error) {
 	}
 	if m.step != nil {
 		st = m.step(st, p, n)
+	}
+	if m.inside != nil {
+		st = told{st, m.inside(st.(ode.Interpolator))}
 	}
 	if m.model != nil {
 		inner := st
@@ -141,13 +156,14 @@ func (r reverse) Start(p solvers.Problem, n int) (ode.Stepper, error) {
 // its mutation.
 func TestSoundSolvers(t *testing.T) {
 	for _, s := range []solvers.Solver{
-		ddim, multistep, midpoint, dp5, ancestral, mutant{Solver: ddim}, reverse{0.5, (1 + 0.5*0.5) / 2}, reverse{1, 1},
+		ddim, multistep, midpoint, dp5, ancestral, rk4, mutant{Solver: ddim}, reverse{0.5, (1 + 0.5*0.5) / 2}, reverse{1, 1},
 		mutant{Solver: ddim, // every hook, doing nothing
 			info:    func(*solvers.Info) {},
 			problem: func(*solvers.Problem) {},
 			model:   func(m scoremodel.Model, _ *ode.Span) predict { return m.Predict },
 			step:    func(inner ode.Stepper, _ solvers.Problem, _ int) step { return inner.Step },
 		},
+		mutant{Solver: rk4, inside: func(inner ode.Interpolator) inside { return inner.Interpolate }},
 	} {
 		if diff := cmp.Diff(map[string][]string{}, solvertest.Faults(s)); diff != "" {
 			t.Errorf("Faults(%s) (-want +got):\n%s", solvers.Name(s), diff)
@@ -160,6 +176,7 @@ var (
 	multistep = solvers.DPMSolverPP2M{}
 	midpoint  = solvers.DPMSolver{Order: 2}
 	dp5       = solvers.RungeKutta{Tableau: ode.DP5}
+	rk4       = solvers.RungeKutta{Tableau: ode.RK4}
 	ancestral = solvers.DDPM{}
 )
 
@@ -336,6 +353,22 @@ func TestMutants(t *testing.T) {
 					return inner.Step(dst, src, at)
 				}
 			}}, "retry"},
+
+		// Inside of the steps.
+		{"an interpolant that misses the end", mutant{Solver: rk4,
+			inside: func(inner ode.Interpolator) inside {
+				return func(dst, from, to []float64, theta float64) error {
+					return inner.Interpolate(dst, from, to, 0.999*theta)
+				}
+			}}, "dense"},
+		{"an interpolant that leaves a trace", mutant{Solver: rk4,
+			inside: func(inner ode.Interpolator) inside {
+				return func(dst, from, to []float64, theta float64) error {
+					err := inner.Interpolate(dst, from, to, theta)
+					to[0] += 1e-12
+					return err
+				}
+			}}, "dense"},
 
 		// Rows and noise.
 		{"rows that feel the mean of the batch", mutant{Solver: ddim,
