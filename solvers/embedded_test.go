@@ -365,3 +365,27 @@ func TestPacedFirstStep(t *testing.T) {
 		t.Errorf("the first step is %v in lambda, %v, want %v", got, err, want)
 	}
 }
+
+// Methods in time are paced in time, and all others in λ.
+func TestPaces(t *testing.T) {
+	p, _ := plane(t)
+	for _, s := range adaptive() {
+		st, err := s.Start(p, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, got := solvers.Lambda, solvers.Time
+		switch s := s.(type) {
+		case solvers.RungeKutta:
+			want = min(s.In, 1) * solvers.Lambda
+		case solvers.Adams:
+			want = min(s.In, 1) * solvers.Lambda
+		}
+		if paced, ok := st.(solvers.Paced); ok {
+			got = paced.Pace()
+		}
+		if got != want {
+			t.Errorf("%s is paced in the variable %d, want %d", solvers.Name(s), got, want)
+		}
+	}
+}
