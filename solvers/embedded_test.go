@@ -389,3 +389,31 @@ func TestPaces(t *testing.T) {
 		}
 	}
 }
+
+// A trajectory that begins where and when the latest step ended does not take its prediction.
+func TestFreshForgetsTheEnd(t *testing.T) {
+	p, _ := plane(t)
+	s := solvers.ExpRK{Tableau: solvers.Lawson5}
+	var results [2][]float64
+	for i := range results {
+		st, err := s.Start(p, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x := []float64{0.3, 1}; i == 0 {
+			if err := st.Step(x, x, ode.Span{From: 0.6, To: 0.5}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := st.(ode.Estimator).LocalError(x); err != nil {
+				t.Fatal(err)
+			}
+		}
+		results[i] = []float64{-1, 0.5}
+		if err := st.Step(results[i], results[i], ode.Span{From: 0.5, To: 0.4}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(results[0], results[1]) {
+		t.Errorf("a fresh step gives %v after another trajectory, and %v alone", results[0], results[1])
+	}
+}
