@@ -10,6 +10,7 @@ type Results struct {
 	Equivalences []Equivalence `json:"equivalences"`
 	Orders       []Order       `json:"orders"`
 	Comparisons  []Comparison  `json:"comparisons"`
+	Controlled   []Comparison  `json:"controlled"` // a few solvers under error control, and the same on grids, from fewer initial states
 	Warnings     []string      `json:"warnings"`
 
 	// What the report draws, and the JSON leaves out.
@@ -57,6 +58,11 @@ type Comparison struct {
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
 	Inversion     *float64 `json:"inversion_error"` // of the round trip from data to noise and back; null unless asked for
+
+	// Of a run under error control, whose Grid is "adaptive" and whose Budget is 0. NFE is then the mean over the samples, rounded up;
+	// Steps and Rejected are those of the sample that took the most evaluations.
+	Tolerance *float64 `json:"tolerance"` // relative and absolute; null on a grid
+	Rejected  *int     `json:"rejected"`  // rejected steps; null on a grid
 }
 
 // Samples is a few samples of a solver, for a picture.

@@ -13,7 +13,8 @@ import (
 type Progress func(done, total int, what string)
 
 // Run is the main job: the equivalences, the certified orders, and the error on real
-// digits against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too. It takes well under
+// digits against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too, and
+// on digits what tolerances cost and give. It takes well under
 // a minute on two cores. What is finished when ctx ends is returned with the error.
 func Run(ctx context.Context, progress Progress) (*Results, error) {
 	start := time.Now()
@@ -42,9 +43,18 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	sampling := []solvers.Grid{solvers.QuadraticGrid{}}
 	onGaussian := Plan{Problems: exact[:1], Solvers: all, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1, Inversion: true}
 	onDigits := Plan{Problems: []*problem.Problem{digits}, Solvers: deterministic, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1}
+	controlled := Plan{Problems: onDigits.Problems, Grids: sampling, NFE: []int{10, 20, 30, 50, 100}, Rows: 4, Seed: 1,
+		Tolerances: []float64{1e-2, 1e-3, 1e-4, 1e-5}}
+	for _, name := range controlledSolvers {
+		s, err := solvers.ByName(name)
+		if err != nil {
+			return r, err
+		}
+		controlled.Solvers = append(controlled.Solvers, s)
+	}
 	pictures := Plan{Problems: []*problem.Problem{digits}, Solvers: all, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
 
-	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact) + onGaussian.Runs() + onDigits.Runs() + pictures.Runs()
+	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact) + onGaussian.Runs() + onDigits.Runs() + controlled.Runs() + pictures.Runs()
 	done := 0
 	tick := func(what string) {
 		done++
@@ -64,6 +74,12 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 			return r, err
 		}
 	}
+	var warnings []string
+	r.Controlled, warnings, err = Compare(ctx, controlled, tick)
+	r.Warnings = append(r.Warnings, warnings...)
+	if err != nil {
+		return r, err
+	}
 	if r.Samples, err = Pictures(ctx, pictures, tick); err != nil {
 		return r, err
 	}
@@ -76,6 +92,9 @@ var equivalenceGrids = []solvers.Grid{solvers.QuadraticGrid{}, solvers.TimeGrid{
 
 // budgets are the evaluations at which errors are compared.
 var budgets = []int{5, 8, 10, 15, 20, 30, 50, 100}
+
+// controlledSolvers run under error control: a classical method in time of order 3, 5 and 8, and exponential pairs of order 2 to 5.
+var controlledSolvers = []string{"bs3", "dp5", "dop853", "dpm++2s", "res3s", "dpm++3s", "krogstad43", "lawson5"}
 
 // tables returns the tables that the report draws: two that agree and one that does not.
 func tables(s sde.Schedule) ([]*solvers.Coefficients, error) {
