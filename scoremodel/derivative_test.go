@@ -200,7 +200,7 @@ func TestDerivativesAllocate(t *testing.T) {
 	dst, div, tangent := make([]float64, rows*dim), make([]float64, rows), make([]float64, rows*dim)
 	for name, m := range smooth(t) {
 		d, _ := scoremodel.Derivatives(m)
-		if n := testing.AllocsPerRun(20, func() {
+		if n := allocations(t, func() {
 			if err := errors.Join(d.PredictDivergence(dst, div, x, 0.2), d.PredictTangent(dst, tangent, x, v, 0.2)); err != nil {
 				t.Fatal(err)
 			}

@@ -31,7 +31,7 @@
 // the predictions in λ, κ or t, on any grid; constant weights, halved derivatives and the like are rules too. A
 // method of order q has q-1 predictions to wait for. Begun with lower orders, as
 // most are published, its order is 2 whatever q (3 with a corrector): settings named starter, or the
-// absence of ramp, begin with single steps that keep the order.
+// absence of ramp, begin with single steps that keep the order. [Adams] is the classical kind, of package ode, on the flow as it is.
 //
 // # Stochasticity
 //
@@ -64,6 +64,11 @@
 // [Invert] runs a method of the probability flow from data to noise, and [InvertPair] an exactly reversible one.
 // [StartAt], [Strength] and [Renoise] start a run from a noised sample, [RePaint] fills in what of a sample is not known, and
 // [CFGPP] guides. Guidance and thresholds that are properties of the prediction alone are in package scoremodel.
+//
+// # Likelihood
+//
+// [LogLikelihood] carries a sample to noise together with the integral of the flow's divergence, under error control, and so finds the
+// density of what the flow makes of noise, in nats and in bits per dimension.
 //
 // # Methods that do not converge
 //

@@ -26,8 +26,9 @@ const (
 	DivergenceExact Divergence = iota
 
 	// DivergenceDifferences adds up central differences along the coordinates, for any smooth model, at 1 + 2·Dim
-	// evaluations. Its error is relative to J some (LikelihoodSettings.Difference)² of truncation, and the model's rounding
-	// divided by Difference: 1e-8 or less in double precision.
+	// evaluations. Its error is that of truncation, which grows with the square of LikelihoodSettings.Difference, and the model's
+	// rounding divided by it: below 1e-9 of log-likelihoods in double precision, 1e-4 in single. That rounding looks to the error control like
+	// a rough field; tolerances below 1e-11 are not for it.
 	DivergenceDifferences
 
 	// DivergenceHutchinson averages vᵀJv over random probes v with E[vvᵀ] = 1, which is the trace in the mean

@@ -67,6 +67,7 @@ func newCompare(c *console) *cobra.Command {
 	cmd.Flags().IntSliceVar(&plan.NFE, "nfe", []int{5, 10, 20, 50}, "budgets of evaluations")
 	cmd.Flags().IntVar(&plan.Rows, "rows", 64, "samples per run")
 	cmd.Flags().Uint64Var(&plan.Seed, "seed", 1, "seed of the initial states and the noise")
+	cmd.Flags().BoolVar(&plan.Inversion, "inversion", false, "measure, too, what is left of a sample after inversion to noise and sampling from it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as one JSON document")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
 	return cmd

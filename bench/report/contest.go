@@ -10,13 +10,15 @@ import (
 
 // A metric is a figure of merit of a comparison, smaller being better.
 type metric struct {
-	name string
-	of   func(study.Comparison) *float64
+	name  string
+	of    func(study.Comparison) *float64
+	least float64 // what is drawn: values below are rounding, and would flatten the rest of the picture
 }
 
 var metrics = [...]metric{
-	{"RMSE", func(c study.Comparison) *float64 { return c.RMSE }},
-	{"W₂", func(c study.Comparison) *float64 { return c.W2 }},
+	{"RMSE", func(c study.Comparison) *float64 { return c.RMSE }, 0},
+	{"W₂", func(c study.Comparison) *float64 { return c.W2 }, 0},
+	{"inversion error", func(c study.Comparison) *float64 { return c.Inversion }, 1e-10}, // of reversible solvers there is none
 }
 
 // A contest is the comparison of solvers by one metric, on one problem and one kind of grid.
@@ -96,11 +98,11 @@ func (t *contest) best(budget int) (least float64, ok bool) {
 	return least, ok
 }
 
-// points returns the outcomes of a contestant that a logarithmic axis can show, by evaluations made.
-func (r contestant) points() []point {
+// points returns the outcomes of a contestant that a logarithmic axis can show and that are not below least, by evaluations made.
+func (r contestant) points(least float64) []point {
 	var out []point
 	for _, o := range r.by {
-		if p := (point{float64(o.nfe), o.value}); p.drawable() {
+		if p := (point{float64(o.nfe), o.value}); p.drawable() && p.y >= least {
 			out = append(out, p)
 		}
 	}
@@ -112,7 +114,7 @@ func (r contestant) points() []point {
 func (t *contest) envelope() []point {
 	var all []point
 	for _, r := range t.rows {
-		all = append(all, r.points()...)
+		all = append(all, r.points(t.least)...)
 	}
 	slices.SortFunc(all, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
 	var out []point
@@ -141,7 +143,7 @@ func (t *contest) figure() *figure {
 	box := newBounds()
 	var members [len(families)][]curve
 	for _, r := range t.rows {
-		points := r.points()
+		points := r.points(t.least)
 		if len(points) == 0 {
 			continue
 		}

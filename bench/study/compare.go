@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -21,6 +22,9 @@ type Plan struct {
 	NFE      []int  // budgets
 	Rows     int    // samples per run
 	Seed     uint64 // of the initial states and the noise
+
+	// Inversion asks for the round trip, too, of the solvers that can be inverted, at three times the cost.
+	Inversion bool
 }
 
 // Runs returns the number of runs of the plan.
@@ -56,7 +60,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 					continue
 				}
 				for _, budget := range plan.NFE {
-					c, ok, err := compare(ctx, p, s, g, budget, plan.Seed, x, ref)
+					c, ok, err := compare(ctx, p, s, g, budget, plan, x, ref)
 					if err != nil {
 						return out, warnings, fmt.Errorf("%s on %s at %d evaluations: %w", solvers.Name(s), p.Name, budget, err)
 					}
@@ -77,7 +81,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 	return out, warnings, nil
 }
 
-func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, seed uint64, x0 []float64, ref Reference) (c Comparison, ok bool, err error) {
+func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, plan Plan, x0 []float64, ref Reference) (c Comparison, ok bool, err error) {
 	i := s.Info()
 	grid, err := gridFor(i, g, p.Schedule, budget)
 	if err != nil || grid == nil {
@@ -85,7 +89,7 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 	}
 	steps := len(grid) - 1
 	x, q := slices.Clone(x0), p.Problem
-	q.Noise = sde.Fresh{Seed: seed}
+	q.Noise = sde.Fresh{Seed: plan.Seed}
 	res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: grid, Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		return c, false, err
@@ -95,6 +99,11 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 	c.Nanoseconds = figure(float64(res.Elapsed.Nanoseconds()) / float64(len(x)*steps))
 	if !i.Stochastic {
 		c.RMSE = figure(rms(x, ref.X))
+		if plan.Inversion {
+			if c.Inversion, err = roundTrip(ctx, s, p, grid, ref.X); err != nil {
+				return c, false, err
+			}
+		}
 	}
 	if p.Gaussian != nil {
 		table, err := solvers.Trace(s, p.Schedule, grid)
@@ -115,6 +124,28 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 		c.W2, c.MeanError, c.VarianceError = figure(w2), figure(mean), figure(variance)
 	}
 	return c, true, nil
+}
+
+// roundTrip returns the root-mean-square distance from the samples of what s makes of the noise to which it inverts them. Exactly reversible
+// solvers go with their companion, and miss by rounding. It is nil where the run cannot be inverted, or leaves the finite numbers.
+func roundTrip(ctx context.Context, s solvers.Solver, p *problem.Problem, grid, samples []float64) (*float64, error) {
+	set := &solvers.Settings{Grid: grid, Workers: runtime.GOMAXPROCS(0)}
+	pair := &solvers.Pair{X: slices.Clone(samples)}
+	_, err := solvers.InvertPair(ctx, s, p.Problem, pair, set)
+	if err == nil {
+		_, err = solvers.SamplePair(ctx, s, p.Problem, pair, set)
+	} else if errors.Is(err, solvers.ErrParameter) { // it has no companion
+		if _, err = solvers.Invert(ctx, s, p.Problem, pair.X, set); err == nil {
+			_, err = solvers.Sample(ctx, s, p.Problem, pair.X, set)
+		}
+	}
+	switch {
+	case errors.Is(err, solvers.ErrGrid), errors.Is(err, solvers.ErrParameter), errors.Is(err, ode.ErrNonFinite):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return figure(rms(pair.X, samples)), nil
 }
 
 // gridFor returns the longest grid that a budget of evaluations allows, or nil if it allows no step. The step to

@@ -56,6 +56,7 @@ type Comparison struct {
 	VarianceError *float64 `json:"variance_error"`
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
+	Inversion     *float64 `json:"inversion_error"` // of the round trip from data to noise and back; null unless asked for
 }
 
 // Samples is a few samples of a solver, for a picture.
