@@ -24,6 +24,7 @@ var order = []string{
 	"bench/problem",
 	"bench/scheduler",
 	"bench/study",
+	"bench/versus",
 	"bench/report",
 	"bench/command",
 	"bench",
