@@ -53,7 +53,8 @@ type CFG struct {
 }
 
 // Guide returns the guided model. conditional and unconditional may predict different kinds;
-// a row has dim elements. It returns an error if a parameter is out of range or a model is missing.
+// a row has dim elements. A conditional model that is Pairable with the unconditional one is evaluated together with it.
+// It returns an error if a parameter is out of range or a model is missing.
 func (g CFG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (Guided, error) {
 	if err := firstError(finite("Scale", g.Scale), within("Rescale", g.Rescale, 0, 1)); err != nil {
 		return nil, fmt.Errorf("scoremodel: CFG: %w", err)
@@ -150,7 +151,7 @@ func (g APG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (G
 
 // guided combines two predictions of one kind, row by row.
 type guided struct {
-	c, u    Model
+	c, u    Model // u is nil if c predicts both
 	dim     int
 	kind    Kind
 	combine func(m, c, u []float64, t float64) // writes to m, which overlaps neither
@@ -168,7 +169,15 @@ func newGuided(name string, c, u Model, dim int, s sde.Schedule, k Kind, combine
 	case k < 0 || int(k) >= len(kindNames):
 		return nil, fmt.Errorf("scoremodel: %s: unknown kind %v", name, k)
 	}
-	return &guided{c: As(c, k, s), u: As(u, k, s), dim: dim, kind: k, combine: combine}, nil
+	g := &guided{dim: dim, kind: k, combine: combine}
+	if pairable, ok := c.(Pairable); ok {
+		if pair, ok := pairable.Pair(u); ok {
+			g.c = As(pair, k, s)
+			return g, nil
+		}
+	}
+	g.c, g.u = As(c, k, s), As(u, k, s)
+	return g, nil
 }
 
 func (g *guided) Kind() Kind { return g.kind }
@@ -189,10 +198,7 @@ func (g *guided) PredictBoth(dst, plain, x []float64, t float64) error {
 	buf := borrow(&g.buffers, len(x))
 	defer g.buffers.Put(buf)
 	c := (*buf)[:len(x)]
-	if err := g.c.Predict(c, x, t); err != nil {
-		return err
-	}
-	if err := g.u.Predict(plain, x, t); err != nil {
+	if err := g.predict(c, plain, x, t); err != nil {
 		return err
 	}
 	for lo := 0; lo < len(x); lo += g.dim {
@@ -200,6 +206,17 @@ func (g *guided) PredictBoth(dst, plain, x []float64, t float64) error {
 		g.combine(dst[lo:hi], c[lo:hi], plain[lo:hi], t)
 	}
 	return nil
+}
+
+// predict writes the two predictions that are combined.
+func (g *guided) predict(c, u, x []float64, t float64) error {
+	if g.u == nil {
+		return Both(g.c, c, u, x, t)
+	}
+	if err := g.c.Predict(c, x, t); err != nil {
+		return err
+	}
+	return g.u.Predict(u, x, t)
 }
 
 // borrow returns a buffer of at least n elements from the pool, which holds *[]float64.
