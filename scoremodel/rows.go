@@ -1,5 +1,7 @@
 package scoremodel
 
+import "reflect"
+
 // A RowModel is a Model that tells the rows of a batch apart, such as a network that is given a class for each of them. As a
 // Model it takes the first row of what it is given for row 0 of the batch.
 type RowModel interface {
@@ -10,7 +12,7 @@ type RowModel interface {
 	From(first int) Model
 }
 
-// From returns m for rows that begin with row first of the batch: m itself if it is no RowModel. Views made by As,
+// From returns m for rows that begin with row first of the batch: m itself if it is no RowModel. Views made by As and Times,
 // guided models, thresholds and a Counter are what they are made of in this.
 func From(m Model, first int) Model {
 	if r, ok := m.(RowModel); ok && first != 0 {
@@ -32,6 +34,20 @@ type Pairable interface {
 // From implements RowModel.
 func (v view) From(first int) Model { return view{From(v.m, first), v.k, v.s} }
 
+// From implements RowModel.
+func (v timed) From(first int) Model { return timed{From(v.m, first), v.times, v.s} }
+
+// Pair implements Pairable, for networks that are told the time in the same way.
+func (v timed) Pair(other Model) (Guided, bool) {
+	o, ok := other.(timed)
+	m, pairable := v.m.(Pairable)
+	if !ok || !pairable || o.times != v.times || !reflect.DeepEqual(o.s, v.s) {
+		return nil, false
+	}
+	pair, ok := m.Pair(o.m)
+	return timed{pair, v.times, v.s}, ok
+}
+
 // From implements RowModel. The evaluations of what it returns count too.
 func (c *Counter) From(first int) Model { return countedRows{From(c.Model, first), c} }
 
@@ -50,6 +66,8 @@ func (r countedRows) PredictBoth(dst, plain, x []float64, t float64) error {
 	r.c.n.Add(1)
 	return Both(r.Model, dst, plain, x, t)
 }
+
+func (r countedRows) From(first int) Model { return countedRows{From(r.Model, first), r.c} }
 
 // From implements RowModel.
 func (g *guided) From(first int) Model {

@@ -68,6 +68,13 @@ func TestFromThroughWrappers(t *testing.T) {
 		}
 		return limited
 	}
+	timed := func(m scoremodel.Model) scoremodel.Model {
+		told, err := scoremodel.Times{Kind: scoremodel.TimeLambda}.Apply(m, vp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return told
+	}
 	for _, test := range []struct {
 		name  string
 		m     scoremodel.Model
@@ -80,6 +87,9 @@ func TestFromThroughWrappers(t *testing.T) {
 		{"guided", mustGuide(t, scoremodel.CFG{Scale: 3}, net, numbered{factor: 3, calls: &calls}, 2), 2},
 		{"pair", mustGuide(t, scoremodel.CFG{Scale: 3}, one, two, 2), 1},
 		{"not a pair", mustGuide(t, scoremodel.CFG{Scale: 3}, one, net, 2), 2},
+		{"timed", timed(net), 1},
+		{"timed pair", mustGuide(t, scoremodel.APG{Scale: 3}, timed(one), timed(two), 2), 1},
+		{"pair of other times", mustGuide(t, scoremodel.CFG{Scale: 3}, timed(one), scoremodel.Model(two), 2), 2},
 		{"all", limit(&scoremodel.Counter{Model: scoremodel.As(mustGuide(t, scoremodel.APG{Scale: 3}, one, two, 2), scoremodel.Velocity, vp)}), 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -19,7 +19,7 @@ func newCompare(c *console) *cobra.Command {
 		Use:   "compare",
 		Short: "error or distance against the number of evaluations",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if plan.Problems, err = problemList("problems", problems); err != nil {
+			if plan.Problems, err = c.problemList("problems", problems); err != nil {
 				return err
 			}
 			if plan.Solvers, err = solverList("solvers", list); err != nil {

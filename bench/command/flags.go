@@ -67,10 +67,10 @@ func gridList(flag, list string) ([]solvers.Grid, error) {
 }
 
 // problemList reads a --problems flag.
-func problemList(flag, list string) ([]*problem.Problem, error) {
+func (c *console) problemList(flag, list string) ([]*problem.Problem, error) {
 	var out []*problem.Problem
 	for _, name := range split(list) {
-		p, err := problem.Find(name)
+		p, err := c.problems.Find(name)
 		if err != nil {
 			return nil, flagError(flag, err)
 		}
