@@ -18,7 +18,6 @@
 //
 // [CFG], [CFGZero] and [APG] guide a conditional model by an unconditional one, and [StaticThreshold]
 // and [DynamicThreshold] limit the clean sample that a model predicts. They work row by row, and the results are Models.
-// A [RowModel] is given a condition for each row of a batch; a [Pairable] network evaluates both predictions of a guide at once.
 //
 // States are float64; a single-precision network comes in through [Float32]. [Times] tells a network the time in the quantity that it
 // was trained on, such as the index of a DDPM step.

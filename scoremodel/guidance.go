@@ -53,7 +53,8 @@ type CFG struct {
 }
 
 // Guide returns the guided model. conditional and unconditional may predict different kinds;
-// a row has dim elements. A conditional model that is Pairable with the unconditional one is evaluated together with it.
+// a row has dim elements. If conditional is itself Guided, as networks are that predict with and without
+// their condition in one batch, unconditional may be nil: both predictions then come from one PredictBoth.
 // It returns an error if a parameter is out of range or a model is missing.
 func (g CFG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (Guided, error) {
 	if err := firstError(finite("Scale", g.Scale), within("Rescale", g.Rescale, 0, 1)); err != nil {
@@ -149,9 +150,9 @@ func (g APG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (G
 	})
 }
 
-// guided combines two predictions of one kind, row by row.
+// guided combines two predictions of one kind, row by row. Without u, c is Guided and gives both.
 type guided struct {
-	c, u    Model // u is nil if c predicts both
+	c, u    Model
 	dim     int
 	kind    Kind
 	combine func(m, c, u []float64, t float64) // writes to m, which overlaps neither
@@ -159,8 +160,9 @@ type guided struct {
 }
 
 func newGuided(name string, c, u Model, dim int, s sde.Schedule, k Kind, combine func(m, c, u []float64, t float64)) (Guided, error) {
+	_, both := c.(Guided)
 	switch {
-	case c == nil || u == nil:
+	case c == nil || u == nil && !both:
 		return nil, fmt.Errorf("scoremodel: %s: a model is missing", name)
 	case s == nil:
 		return nil, fmt.Errorf("scoremodel: %s: the schedule is missing", name)
@@ -169,14 +171,10 @@ func newGuided(name string, c, u Model, dim int, s sde.Schedule, k Kind, combine
 	case k < 0 || int(k) >= len(kindNames):
 		return nil, fmt.Errorf("scoremodel: %s: unknown kind %v", name, k)
 	}
-	g := &guided{dim: dim, kind: k, combine: combine}
-	if pairable, ok := c.(Pairable); ok {
-		if pair, ok := pairable.Pair(u); ok {
-			g.c = As(pair, k, s)
-			return g, nil
-		}
+	g := &guided{c: As(c, k, s), dim: dim, kind: k, combine: combine}
+	if u != nil {
+		g.u = As(u, k, s)
 	}
-	g.c, g.u = As(c, k, s), As(u, k, s)
 	return g, nil
 }
 
@@ -208,7 +206,7 @@ func (g *guided) PredictBoth(dst, plain, x []float64, t float64) error {
 	return nil
 }
 
-// predict writes the two predictions that are combined.
+// predict writes both predictions.
 func (g *guided) predict(c, u, x []float64, t float64) error {
 	if g.u == nil {
 		return Both(g.c, c, u, x, t)

@@ -1,124 +1,95 @@
-package scoremodel_test
+package scoremodel
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/sde"
 )
 
-// numbered predicts, for rows of two elements, the number of the row times a factor, and counts its evaluations.
-type numbered struct {
-	first  int
-	factor float64
-	calls  *int
-}
+// numbered predicts for each row of one element its number in the batch, and nothing without the condition.
+type numbered struct{ first int }
 
-func (m numbered) Kind() scoremodel.Kind { return scoremodel.Epsilon }
+func (numbered) Kind() Kind             { return Epsilon }
+func (n numbered) Rows(first int) Model { return numbered{first} }
 
-func (m numbered) Predict(dst, _ []float64, _ float64) error {
-	*m.calls++
-	for i := range dst {
-		dst[i] = m.factor * float64(m.first+i/2)
+func (n numbered) Predict(dst, x []float64, _ float64) error {
+	for i := range x {
+		dst[i] = float64(n.first + i)
 	}
 	return nil
 }
 
-func (m numbered) From(first int) scoremodel.Model { m.first = first; return m }
-
-// together is numbered, and can be evaluated with others of its type.
-type together struct{ numbered }
-
-func (m together) Pair(other scoremodel.Model) (scoremodel.Guided, bool) {
-	o, ok := other.(together)
-	return pair{m.numbered, o.numbered}, ok
+func (n numbered) PredictBoth(dst, plain, x []float64, t float64) error {
+	clear(plain)
+	return n.Predict(dst, x, t)
 }
 
-func (m together) From(first int) scoremodel.Model { m.first = first; return m }
-
-type pair struct{ numbered, other numbered }
-
-func (p pair) Kind() scoremodel.Kind                     { return scoremodel.Epsilon }
-func (p pair) Predict(dst, x []float64, t float64) error { return p.numbered.Predict(dst, x, t) }
-func (p pair) From(first int) scoremodel.Model {
-	p.numbered.first, p.other.first = first, first
-	return p
-}
-func (p pair) PredictBoth(dst, plain, x []float64, t float64) error {
-	if err := p.other.Predict(plain, x, t); err != nil {
-		return err
-	}
-	*p.numbered.calls-- // one for both
-	return p.numbered.Predict(dst, x, t)
-}
-
-// TestFromThroughWrappers asks for rows in the middle of a batch through every wrapper, and for the whole batch.
-func TestFromThroughWrappers(t *testing.T) {
-	vp := sde.VP{}
-	calls := 0
-	net := numbered{factor: 1, calls: &calls}
-	one, two := together{numbered{factor: 1, calls: &calls}}, together{numbered{factor: 3, calls: &calls}}
-	limit := func(m scoremodel.Model) scoremodel.Model {
-		limited, err := scoremodel.StaticThreshold{Limit: 2}.Apply(m, vp)
+// TestRows: every view passes the row's number on, and goes on doing what it does.
+func TestRows(t *testing.T) {
+	s := sde.VP{}
+	at := s.At(0.5)
+	must := func(m Model, err error) Model {
+		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return limited
+		return m
 	}
-	timed := func(m scoremodel.Model) scoremodel.Model {
-		told, err := scoremodel.Times{Kind: scoremodel.TimeLambda}.Apply(m, vp)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return told
+	guide := func(g CFG, c, u Model) Model {
+		t.Helper()
+		m, err := g.Guide(c, u, 1, s)
+		return must(m, err)
 	}
-	for _, test := range []struct {
-		name  string
-		m     scoremodel.Model
-		calls int
+	plain := Func(Epsilon, func(dst, x []float64, _ float64) error { clear(dst); return nil })
+	rounding := cmpopts.EquateApprox(1e-14, 0)
+	counter := &Counter{Model: numbered{}}
+	score := 1 / at.Sigma
+	clipped := func(eps float64) float64 { return min(eps, (0+at.Alpha*1e-3)/at.Sigma) } // of x₀ = -σε/α held above -1e-3, at x = 0
+	for _, c := range []struct {
+		name string
+		m    Model
+		want []float64 // of two rows from number 5
 	}{
-		{"itself", net, 1},
-		{"view", scoremodel.As(net, scoremodel.Data, vp), 1},
-		{"counter", &scoremodel.Counter{Model: net}, 1},
-		{"threshold", limit(net), 1},
-		{"guided", mustGuide(t, scoremodel.CFG{Scale: 3}, net, numbered{factor: 3, calls: &calls}, 2), 2},
-		{"pair", mustGuide(t, scoremodel.CFG{Scale: 3}, one, two, 2), 1},
-		{"not a pair", mustGuide(t, scoremodel.CFG{Scale: 3}, one, net, 2), 2},
-		{"timed", timed(net), 1},
-		{"timed pair", mustGuide(t, scoremodel.APG{Scale: 3}, timed(one), timed(two), 2), 1},
-		{"pair of other times", mustGuide(t, scoremodel.CFG{Scale: 3}, timed(one), scoremodel.Model(two), 2), 2},
-		{"all", limit(&scoremodel.Counter{Model: scoremodel.As(mustGuide(t, scoremodel.APG{Scale: 3}, one, two, 2), scoremodel.Velocity, vp)}), 1},
+		{"the model", numbered{}, []float64{5, 6}},
+		{"no RowModel", plain, []float64{0, 0}},
+		{"As", As(numbered{}, Score, s), []float64{-5 * score, -6 * score}},
+		{"Times", must(Times{Kind: TimeContinuous}.Apply(numbered{}, s)), []float64{5, 6}},
+		{"StaticThreshold", must(StaticThreshold{Limit: 1e-3}.Apply(numbered{}, s)), []float64{clipped(5), clipped(6)}},
+		{"CFG of two models", guide(CFG{Scale: 3}, numbered{}, plain), []float64{15, 18}},
+		{"CFG of one", guide(CFG{Scale: 3}, numbered{}, nil), []float64{15, 18}},
+		{"CFG of a view", guide(CFG{Scale: 3, In: Score}, As(numbered{}, Score, s), nil), []float64{-15 * score, -18 * score}},
+		{"Counter", counter, []float64{5, 6}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			x := normals(1, 10)
-			calls = 0
-			whole := predict(t, test.m, x, 0.4)
-			if calls != test.calls {
-				t.Errorf("a prediction takes %d evaluations, want %d", calls, test.calls)
-			}
-			parts := predict(t, scoremodel.From(test.m, 0), x[:4], 0.4)
-			parts = append(parts, predict(t, scoremodel.From(scoremodel.From(test.m, 1), 2), x[4:], 0.4)...)
-			if diff := cmp.Diff(whole, parts); diff != "" {
-				t.Errorf("in parts (-whole +parts):\n%s", diff)
-			}
-			if slices.Equal(whole[4:], predict(t, test.m, x[4:], 0.4)) {
-				t.Error("the rows do not tell")
-			}
-			both, plain := make([]float64, 6), make([]float64, 6)
-			if err := scoremodel.Both(scoremodel.From(test.m, 2), both, plain, x[4:], 0.4); err != nil {
+		t.Run(c.name, func(t *testing.T) {
+			m := Rows(Rows(c.m, 3), 5)
+			got, x := make([]float64, 2), make([]float64, 2)
+			if err := m.Predict(got, x, 0.5); err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(whole[4:], both) {
-				t.Errorf("Both of the last rows = %v, want %v", both, whole[4:])
+			if diff := cmp.Diff(c.want, got, rounding); diff != "" {
+				t.Errorf("Predict (-want +got):\n%s", diff)
+			}
+			if _, ok := m.(Guided); !ok {
+				return
+			}
+			both, plain := make([]float64, 2), make([]float64, 2)
+			if err := Both(m, both, plain, x, 0.5); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, both, rounding); diff != "" {
+				t.Errorf("PredictBoth (-want +got):\n%s", diff)
+			}
+			for _, v := range plain {
+				if v != 0 {
+					t.Errorf("the plain prediction is %v, want 0", v)
+				}
 			}
 		})
 	}
-	c := &scoremodel.Counter{Model: net}
-	predict(t, scoremodel.From(c, 3), normals(1, 4), 0.4)
-	if c.NFE() != 1 {
-		t.Errorf("the Counter counts %d evaluations of its rows, want 1", c.NFE())
+	if counter.NFE() != 2 {
+		t.Errorf("the counter counts %d evaluations, want 2", counter.NFE())
 	}
 }

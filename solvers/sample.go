@@ -276,7 +276,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	}
 	p := r.problem
 	p.Row += first
-	model := &guard{Model: scoremodel.From(r.problem.Model, p.Row), dim: dim}
+	model := &guard{Model: scoremodel.Rows(p.Model, p.Row), dim: dim}
 	p.Model = model
 	if v, ok := model.Model.(scoremodel.VarianceModel); ok {
 		p.Model = &varianceGuard{model, v}
@@ -308,7 +308,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	t0, t1 := set.Grid[0], set.Grid[len(set.Grid)-1]
 	for lo := 0; lo < len(x); lo += dim {
 		at, model.calls = first+lo/dim, 0
-		model.Model = scoremodel.From(r.problem.Model, r.problem.Row+at)
+		model.Model = scoremodel.Rows(r.problem.Model, r.problem.Row+at) // the stepper is begun once for all rows, which take turns
 		stats, err := set.Control.Adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
 		if model.calls >= most.NFE || err != nil {
 			most = Result{Stats: stats, NFE: model.calls}

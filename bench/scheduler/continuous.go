@@ -157,9 +157,9 @@ func (s *straight) Predict(dst, x []float64, u float64) error {
 	return nil
 }
 
-// From implements scoremodel.RowModel.
-func (s *straight) From(first int) scoremodel.Model {
-	return &straight{scoremodel.From(s.model, first), s.schedule, s.buffers}
+// Rows implements scoremodel.RowModel.
+func (s *straight) Rows(first int) scoremodel.Model {
+	return &straight{scoremodel.Rows(s.model, first), s.schedule, s.buffers}
 }
 
 // data writes the clean data expected at u.

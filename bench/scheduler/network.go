@@ -53,11 +53,11 @@ func (n *network) Predict(dst, x []float64, timestep float64) error {
 	return n.model.Predict(dst, *buf, t)
 }
 
-// From implements scoremodel.RowModel.
-func (n *network) From(first int) scoremodel.Model {
-	rows := *n
-	rows.model = scoremodel.From(n.model, first)
-	return &rows
+// Rows implements scoremodel.RowModel.
+func (n *network) Rows(first int) scoremodel.Model {
+	bound := *n
+	bound.model = scoremodel.Rows(n.model, first)
+	return &bound
 }
 
 // check returns an error if the time of a timestep is beyond the problem's noise end, or below 0. Between 0 and the problem's
@@ -116,11 +116,11 @@ func (v *view) Predict(dst, x []float64, t float64) error {
 	return nil
 }
 
-// From implements scoremodel.RowModel.
-func (v *view) From(first int) scoremodel.Model {
-	rows := *v
-	rows.network = v.network.From(first).(*network)
-	return &rows
+// Rows implements scoremodel.RowModel.
+func (v *view) Rows(first int) scoremodel.Model {
+	bound := *v
+	bound.network = v.network.Rows(first).(*network)
+	return &bound
 }
 
 // borrow returns a slice of n elements from a pool of *[]float64, for the caller to put back.

@@ -16,9 +16,11 @@ const module = "github.com/diffsolve/diffsolve"
 // packages to its left.
 var order = []string{
 	"internal/vec",
+	"internal/safetensors",
 	"ode",
 	"sde",
 	"scoremodel",
+	"scoremodel/digitsnet",
 	"solvers",
 	"solvers/solvertest",
 	"bench/problem",
