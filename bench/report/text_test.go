@@ -82,9 +82,9 @@ func ExampleComparisons_floor() {
 	}, Style{})
 	// Output:
 	// RMSE on net, grid lambda, by budget of model evaluations
-	// solver         999
-	// ddim      2.00e-05
-	// unipc    ≤1.10e-06*
+	// solver        999
+	// ddim     2.00e-05
+	// unipc   ≤1.10e-06*
 }
 
 var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")
