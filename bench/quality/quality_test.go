@@ -209,16 +209,16 @@ func TestMMDByDefinition(t *testing.T) {
 }
 
 func TestVotes(t *testing.T) {
-	real := []float64{0, 0.1, 0.2, 10, 10.1, 10.2, 20, 20.1, 30}
-	classes := []int{1, 1, 1, 2, 2, 1, 3, 4, 5}
-	x := []float64{0.1, 10, 20, 30}
-	asked := []int{1, 1, 3, -1}
+	real := []float64{0, 0.1, 0.2, 10, 10.1, 10.2, 20, 20.1, 30, 40, 40.2, 40.3}
+	classes := []int{1, 1, 1, 2, 2, 1, 3, 4, 5, 6, 7, 7}
+	x := []float64{0.1, 10, 20, 30, 40}
+	asked := []int{1, 1, 3, -1, 6}
 	split, wrong := votes(distances(x, real, 1), classes, func(i int) (int, bool) { return asked[i], asked[i] >= 0 })
-	// All of 1; 2, 2 and 1; 3, 4 and 2 or 1, of which the nearest counts; 5 with others, but not asked.
-	if diff := cmp.Diff(Estimate{0.75, math.Sqrt(0.75 * 0.25 / 4)}, *split); diff != "" {
+	// All of 1; 2, 2 and 1; 3, 4 and 1, of which the nearest counts; 5 with others, but not asked; 6, 7 and 7.
+	if diff := cmp.Diff(Estimate{0.8, math.Sqrt(0.8 * 0.2 / 5)}, *split, cmpopts.EquateApprox(1e-15, 0)); diff != "" {
 		t.Errorf("split votes (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(Estimate{1. / 3, math.Sqrt(2. / 27)}, *wrong, cmpopts.EquateApprox(1e-15, 0)); diff != "" {
+	if diff := cmp.Diff(Estimate{0.5, 0.25}, *wrong, cmpopts.EquateApprox(1e-15, 0)); diff != "" {
 		t.Errorf("wrong classes (-want +got):\n%s", diff)
 	}
 	if _, wrong := votes(distances(x, real, 1), classes, nil); wrong != nil {
