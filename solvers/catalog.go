@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/sde"
 )
 
 // Catalog returns every solver of this package, in the paper's settings.
@@ -36,10 +37,12 @@ var catalog = append(classical(), []Solver{
 	ExpRK{Tableau: ETDRK3},
 	ExpRK{Tableau: ETDRK4},
 	ExpRK{Tableau: Krogstad},
+	ExpRK{Tableau: Krogstad43},
 	ExpRK{Tableau: StrehmelWeiner},
 	ExpRK{Tableau: HochbruckOstermann5},
 	ExpRK{Tableau: Lawson2},
 	ExpRK{Tableau: Lawson4},
+	ExpRK{Tableau: Lawson5},
 	DPMSolverPP2M{},
 	ExpAdams{Order: 1},
 	ExpAdams{Order: 2},
@@ -70,6 +73,12 @@ var catalog = append(classical(), []Solver{
 	DDPM{},
 	DDPM{Large: true},
 	EulerMaruyama{},
+	StochasticRungeKutta{Tableau: sde.StochasticHeun, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.SEA, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.SRA1, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.SRA2, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.SRA3, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.ShARK, Tau: 1},
 	ReverseDiffusion{},
 	PredictorCorrector{},
 	PredictorCorrector{Annealed: true},

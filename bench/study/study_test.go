@@ -7,6 +7,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/study"
 	"github.com/diffsolve/diffsolve/ode"
@@ -40,7 +43,8 @@ func (s boastful) Info() solvers.Info {
 }
 
 func TestOrders(t *testing.T) {
-	list := []solvers.Solver{solvers.RungeKutta{Tableau: ode.Heun}, boastful{}, solvers.DDIM{Eta: 1}}
+	list := []solvers.Solver{solvers.RungeKutta{Tableau: ode.Heun}, boastful{}, solvers.DDIM{Eta: 1},
+		solvers.StochasticRungeKutta{Tableau: sde.SRA1, Tau: 1}}
 	// mixture2d has no closed form: its flow is a converged reference.
 	got, err := study.Orders(context.Background(), list, builtin(t, "gaussian", "mixture1d", "mixture2d"), solvers.LambdaGrid{}, ignore)
 	if err != nil {
@@ -52,8 +56,9 @@ func TestOrders(t *testing.T) {
 			t.Errorf("%s order %g of %s on %s: certified is %t, want %t (observed %v)", o.Kind, o.Claimed, o.Solver, o.Problem, o.Certified, honest, *o.Observed)
 		}
 	}
-	// Two deterministic solvers on three problems; the weak and the strong order of one on normal data.
-	if want := 2*3 + 2; len(got) != want {
+	// Two deterministic solvers on three problems; the weak and the strong order of two on normal data, and in one dimension the strong order of the one
+	// that claims more than 1.
+	if want := 2*3 + 2*2 + 1; len(got) != want {
 		t.Errorf("Orders returns %d certificates, want %d", len(got), want)
 	}
 }
@@ -102,6 +107,53 @@ func TestCompareGaussian(t *testing.T) {
 		// sampling error of a mean square is √(2/20000) = 1 %.
 		if math.Abs(*c.RMSE/rms.Errors[i]-1) > 0.04 {
 			t.Errorf("rmse at %d steps = %v, want about %v", c.Steps, *c.RMSE, rms.Errors[i])
+		}
+	}
+}
+
+// The evaluations for an error lie on the line through the logarithms of two runs, and are told apart from bounds and from
+// errors that no run reaches.
+func TestNeeds(t *testing.T) {
+	c := func(solver, grid string, nfe int, rmse float64) study.Comparison {
+		return study.Comparison{Problem: "p", Solver: solver, Grid: grid, NFE: nfe, RMSE: &rmse}
+	}
+	list := []study.Comparison{
+		c("a", "g", 100, 1e-4), c("a", "g", 10, 1e-2), // of order 2; not in order
+		c("a", "adaptive", 20, 1e-3), c("a", "adaptive", 40, 1e-5),
+		c("b", "g", 10, 0.1), c("b", "g", 20, math.NaN()), c("b", "g", 40, 0.2), // NaN and what gets worse
+		{Problem: "p", Solver: "stochastic", Grid: "g", NFE: 10},
+	}
+	got := study.Needs(list, []float64{1e-2, 1e-3, 1e-6})
+	at := func(n float64) study.Evaluations { return study.Evaluations{Count: n} }
+	want := []study.Need{
+		{Problem: "p", Solver: "a", Grid: "g", NFE: []study.Evaluations{{Count: 10, Bound: true}, at(10 * math.Sqrt(10)), {}}},
+		{Problem: "p", Solver: "a", Grid: "adaptive", NFE: []study.Evaluations{{Count: 20, Bound: true}, {Count: 20, Bound: true}, {}}},
+		{Problem: "p", Solver: "b", Grid: "g", NFE: []study.Evaluations{{}, {}, {}}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+		t.Errorf("Needs (-want +got):\n%s", diff)
+	}
+}
+
+// Under error control the mean of the evaluations is reported; what cannot start is left out with a warning.
+func TestCompareTolerances(t *testing.T) {
+	list := []solvers.Solver{solvers.DDIM{}, solvers.DPMSolver{Order: 3}}
+	plan := study.Plan{Problems: builtin(t, "mixture1d"), Solvers: list, Grids: []solvers.Grid{solvers.LambdaGrid{}}, NFE: []int{12}, Rows: 6, Seed: 1,
+		Tolerances: []float64{1e-2, 1e-4, 1e-300}}
+	ticks := 0
+	rows, warnings, err := study.Compare(context.Background(), plan, func(string) { ticks++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ticks != plan.Runs() || plan.Runs() != 2+3 {
+		t.Errorf("%d ticks for %d runs, want 5", ticks, plan.Runs())
+	}
+	if len(rows) != 4 || len(warnings) != 1 {
+		t.Errorf("Compare returns %d rows and the warnings %q, want 4 and one of a tolerance that is too small", len(rows), warnings)
+	}
+	for _, c := range rows {
+		if c.Tolerance != nil && !(*c.RMSE <= 10**c.Tolerance && c.NFE > c.Steps && c.NFE <= 3*c.Steps+2**c.Rejected) {
+			t.Errorf("at the tolerance %g: %+v, RMSE %.2g", *c.Tolerance, c, *c.RMSE)
 		}
 	}
 }
