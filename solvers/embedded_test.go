@@ -380,6 +380,8 @@ func TestPaces(t *testing.T) {
 			want = min(s.In, 1) * solvers.Lambda
 		case solvers.Adams:
 			want = min(s.In, 1) * solvers.Lambda
+		case solvers.StochasticRungeKutta:
+			want = solvers.Time
 		}
 		if paced, ok := st.(solvers.Paced); ok {
 			got = paced.Pace()

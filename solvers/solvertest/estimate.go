@@ -14,7 +14,7 @@ import (
 // checkEstimate halves a step of a solver that estimates its error, and demands that the estimate vanishes with the power that
 // LocalError returns: at least, as with the order. A controller that is told more takes steps that are too long.
 func checkEstimate(s solvers.Solver) []string {
-	if !s.Info().Adaptive {
+	if i := s.Info(); !i.Adaptive || i.Stochastic { // one estimate of a stochastic method is as random as its path
 		return nil
 	}
 	f := LateFlow()
