@@ -9,7 +9,7 @@ import (
 
 // Versus prints how long works take by how long they take others, in groups of works.
 func Versus(w io.Writer, results []versus.Result, s Style) error {
-	t := table{Title: "time by the peer's, on the same work: median of the rounds, and least and most",
+	t := &table{Title: "time by the peer's, on the same work: median of the rounds, and least and most",
 		Columns: []column{{Head: "work"}, {Head: "peer"}, {"threads", true}, {"ratio", true}, {"least", true}, {"most", true}, {"ours", true}, {"theirs", true}, {Head: "per"}}}
 	for _, r := range results {
 		if n := len(t.Groups); n == 0 || t.Groups[n-1].Name != r.Group {
