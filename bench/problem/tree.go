@@ -56,6 +56,9 @@ func (t Tree) Bool() bool {
 // Text returns the value of a string.
 func (t Tree) Text() string { return t.n.text() }
 
+// Path returns the value of a path, which begins in the folder dir if it is relative. want says what is wanted.
+func (t Tree) Path(dir, want string) string { return t.n.pathFrom(dir, want) }
+
 // Texts returns the values of a list of strings, which may be empty.
 func (t Tree) Texts() []string {
 	var texts []string

@@ -16,13 +16,16 @@ const module = "github.com/diffsolve/diffsolve"
 // packages to its left.
 var order = []string{
 	"internal/vec",
+	"internal/safetensors",
 	"ode",
 	"sde",
 	"scoremodel",
+	"scoremodel/digitsnet",
 	"solvers",
 	"solvers/solvertest",
 	"bench/problem",
 	"bench/scheduler",
+	"bench/quality",
 	"bench/study",
 	"bench/versus",
 	"bench/report",
