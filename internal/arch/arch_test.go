@@ -37,8 +37,8 @@ var order = []string{
 // come last in the order, and only they import each other.
 var nested = []string{"scoremodel/onnx", "scoremodel/onnx/bench"}
 
-// core lists the modules that packages outside bench may use.
-var core = []string{"gonum.org/v1/gonum", "github.com/google/go-cmp", "golang.org/x/exp"}
+// core lists the modules that packages outside bench may use. golang.org/x/sys tells which instructions the processor has.
+var core = []string{"gonum.org/v1/gonum", "github.com/google/go-cmp", "golang.org/x/exp", "golang.org/x/sys"}
 
 func TestImports(t *testing.T) {
 	rank := map[string]int{}

@@ -1,15 +1,20 @@
 package vec
 
+import "math"
+
 const badLength = "vec: slice length mismatch"
 
-// A Term is one summand C·X of a linear combination.
+// A Term is one summand C·X of a linear combination. Kernels rely on the order of the fields.
 type Term struct {
 	C float64
 	X []float64
 }
 
-// Lin writes the sum of the terms to dst, adding them in the order given.
-// No terms give zero. It panics if a length differs from len(dst).
+// maxTerms is the number of terms that the kernels fuse.
+const maxTerms = 8
+
+// Lin writes the sum of the terms to dst: the first product is rounded, and each further term is added by a fused
+// multiply-add, in the order given. No terms give zero. It panics if a length differs from len(dst).
 //
 // Up to eight terms are fused in one pass over memory, which is what the time of
 // a solver's step is made of: each operand is read once and dst is written once.
@@ -19,108 +24,38 @@ func Lin(dst []float64, terms ...Term) {
 			panic(badLength)
 		}
 	}
-	n := len(dst)
-	switch len(terms) {
-	case 0:
+	switch n := len(terms); {
+	case len(dst) == 0:
+	case n == 0:
 		clear(dst)
-	case 1:
-		a, x := terms[0].C, terms[0].X[:n]
-		for i := range dst {
-			dst[i] = a * x[i]
-		}
-	case 2:
-		a, x := terms[0].C, terms[0].X[:n]
-		b, y := terms[1].C, terms[1].X[:n]
-		for i := range dst {
-			dst[i] = a*x[i] + b*y[i]
-		}
-	case 3:
-		a, x := terms[0].C, terms[0].X[:n]
-		b, y := terms[1].C, terms[1].X[:n]
-		c, z := terms[2].C, terms[2].X[:n]
-		for i := range dst {
-			dst[i] = a*x[i] + b*y[i] + c*z[i]
-		}
-	case 4:
-		a, x := terms[0].C, terms[0].X[:n]
-		b, y := terms[1].C, terms[1].X[:n]
-		c, z := terms[2].C, terms[2].X[:n]
-		d, u := terms[3].C, terms[3].X[:n]
-		for i := range dst {
-			dst[i] = a*x[i] + b*y[i] + c*z[i] + d*u[i]
-		}
-	case 5:
-		lin5(dst, terms)
-	case 6:
-		lin6(dst, terms)
-	case 7:
-		lin7(dst, terms)
-	case 8:
-		lin8(dst, terms)
+	case n <= maxTerms:
+		lin(dst, terms)
 	default:
-		for i := range dst {
-			s := terms[0].C * terms[0].X[i]
-			for _, t := range terms[1:] {
-				s += t.C * t.X[i]
+		linTwin(dst, terms)
+	}
+}
+
+// linBlock elements are summed at a time, where they stay in the first cache.
+const linBlock = 128
+
+// linTwin is the combination of any number of terms. dst may be one of the operands, so a block's sum is written when its last term is added.
+func linTwin(dst []float64, terms []Term) {
+	var sums [linBlock]float64
+	for lo := 0; lo < len(dst); lo += linBlock {
+		hi := min(lo+linBlock, len(dst))
+		sum := sums[:hi-lo]
+		for k, t := range terms {
+			c, x := t.C, t.X[lo:hi]
+			if k == 0 {
+				for i := range sum {
+					sum[i] = c * x[i]
+				}
+				continue
 			}
-			dst[i] = s
+			for i := range sum {
+				sum[i] = math.FMA(c, x[i], sum[i])
+			}
 		}
-	}
-}
-
-// The longer combinations stand apart so that Lin stays small enough for the
-// compiler to keep the short ones in registers.
-
-func lin5(dst []float64, terms []Term) {
-	n := len(dst)
-	a, x := terms[0].C, terms[0].X[:n]
-	b, y := terms[1].C, terms[1].X[:n]
-	c, z := terms[2].C, terms[2].X[:n]
-	d, u := terms[3].C, terms[3].X[:n]
-	e, v := terms[4].C, terms[4].X[:n]
-	for i := range dst {
-		dst[i] = a*x[i] + b*y[i] + c*z[i] + d*u[i] + e*v[i]
-	}
-}
-
-func lin6(dst []float64, terms []Term) {
-	n := len(dst)
-	a, x := terms[0].C, terms[0].X[:n]
-	b, y := terms[1].C, terms[1].X[:n]
-	c, z := terms[2].C, terms[2].X[:n]
-	d, u := terms[3].C, terms[3].X[:n]
-	e, v := terms[4].C, terms[4].X[:n]
-	f, w := terms[5].C, terms[5].X[:n]
-	for i := range dst {
-		dst[i] = a*x[i] + b*y[i] + c*z[i] + d*u[i] + e*v[i] + f*w[i]
-	}
-}
-
-func lin7(dst []float64, terms []Term) {
-	n := len(dst)
-	a, x := terms[0].C, terms[0].X[:n]
-	b, y := terms[1].C, terms[1].X[:n]
-	c, z := terms[2].C, terms[2].X[:n]
-	d, u := terms[3].C, terms[3].X[:n]
-	e, v := terms[4].C, terms[4].X[:n]
-	f, w := terms[5].C, terms[5].X[:n]
-	g, p := terms[6].C, terms[6].X[:n]
-	for i := range dst {
-		dst[i] = a*x[i] + b*y[i] + c*z[i] + d*u[i] + e*v[i] + f*w[i] + g*p[i]
-	}
-}
-
-func lin8(dst []float64, terms []Term) {
-	n := len(dst)
-	a, x := terms[0].C, terms[0].X[:n]
-	b, y := terms[1].C, terms[1].X[:n]
-	c, z := terms[2].C, terms[2].X[:n]
-	d, u := terms[3].C, terms[3].X[:n]
-	e, v := terms[4].C, terms[4].X[:n]
-	f, w := terms[5].C, terms[5].X[:n]
-	g, p := terms[6].C, terms[6].X[:n]
-	h, q := terms[7].C, terms[7].X[:n]
-	for i := range dst {
-		dst[i] = a*x[i] + b*y[i] + c*z[i] + d*u[i] + e*v[i] + f*w[i] + g*p[i] + h*q[i]
+		copy(dst[lo:hi], sum)
 	}
 }

@@ -2,9 +2,26 @@ package vec
 
 import "math"
 
+// sumLanes is the number of partial sums of a row: element i goes to number i modulo sumLanes, and at the end
+// they are added in halves. So the sum does not depend on the kernel, and a vector's worth of them is under way at once.
+const sumLanes = 16
+
+// addLanes returns the sum of the partial sums.
+func addLanes(s *[sumLanes]float64) float64 {
+	for half := sumLanes / 2; half > 0; half /= 2 {
+		for j := range half {
+			s[j] += s[j+half]
+		}
+	}
+	return s[0]
+}
+
 // FirstNonFinite returns the index of the first element of x that is NaN or
 // infinite, or -1.
 func FirstNonFinite(x []float64) int {
+	if finite(x) {
+		return -1
+	}
 	for i, v := range x {
 		// v-v is 0 for finite v and NaN otherwise.
 		if v-v != 0 {
@@ -12,6 +29,15 @@ func FirstNonFinite(x []float64) int {
 		}
 	}
 	return -1
+}
+
+func finiteTwin(x []float64) bool {
+	for _, v := range x {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // MaxRowRMS returns the largest, over the rows of dim elements, of the root mean
@@ -27,11 +53,8 @@ func MaxRowRMS(e, x, y []float64, dim int, abs, rel float64) float64 {
 	}
 	worst := 0.0
 	for lo := 0; lo < len(e); lo += dim {
-		s := 0.0
-		for i := lo; i < lo+dim; i++ {
-			r := e[i] / (abs + rel*math.Max(math.Abs(x[i]), math.Abs(y[i])))
-			s += r * r
-		}
+		hi := lo + dim
+		s := errorSquares(e[lo:hi], x[lo:hi], y[lo:hi], abs, rel)
 		if s != s {
 			return math.NaN()
 		}
@@ -40,6 +63,16 @@ func MaxRowRMS(e, x, y []float64, dim int, abs, rel float64) float64 {
 		}
 	}
 	return math.Sqrt(worst / float64(dim))
+}
+
+// errorSquaresTwin returns the sum of the squares of e/(abs + rel·max(|x|, |y|)).
+func errorSquaresTwin(e, x, y []float64, abs, rel float64) float64 {
+	var s [sumLanes]float64
+	for i, v := range e {
+		q := v / math.FMA(rel, math.Max(math.Abs(x[i]), math.Abs(y[i])), abs)
+		s[i%sumLanes] = math.FMA(q, q, s[i%sumLanes])
+	}
+	return addLanes(&s)
 }
 
 // RowNorms writes to dst the Euclidean norm of each row of x; dim is len(x)/len(dst).
@@ -51,10 +84,22 @@ func RowNorms(dst, x []float64) {
 	}
 	dim := len(x) / len(dst)
 	for r := range dst {
-		s := 0.0
-		for _, v := range x[r*dim : (r+1)*dim] {
-			s += v * v
-		}
-		dst[r] = math.Sqrt(s)
+		dst[r] = math.Sqrt(Squares(x[r*dim : (r+1)*dim]))
 	}
+}
+
+// Squares returns the sum of the squares of x.
+func Squares(x []float64) float64 {
+	if len(x) < sumLanes { // the call of a kernel would take longer
+		return squaresTwin(x)
+	}
+	return squares(x)
+}
+
+func squaresTwin(x []float64) float64 {
+	var s [sumLanes]float64
+	for i, v := range x {
+		s[i%sumLanes] = math.FMA(v, v, s[i%sumLanes])
+	}
+	return addLanes(&s)
 }
