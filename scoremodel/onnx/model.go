@@ -146,7 +146,7 @@ func (m *Model) With(inputs map[string][]float64) (*Model, error) {
 	return &other, nil
 }
 
-// Close frees the network, for all models that share it. It waits for predictions that run; later ones return ErrClosed. Closing twice
+// Close frees the network, for all models that share it; what is not closed stays in memory. It waits for predictions that run; later ones return ErrClosed. Closing twice
 // does nothing.
 func (m *Model) Close() error { return m.net.close() }
 

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -430,5 +431,20 @@ func BenchmarkPredict(b *testing.B) {
 				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*rows), "us/row")
 			})
 		}
+	}
+}
+
+// TestForgotten uses a network that is never closed, whose memory ONNX Runtime still knows.
+func TestForgotten(t *testing.T) {
+	for range 3 {
+		net, err := onnx.Open("testdata/scalar.onnx", onnx.Options{})
+		needRuntime(t, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		predict(t, net, []float64{1, 2, 3}, 1)
+	}
+	for range 3 {
+		runtime.GC()
 	}
 }

@@ -19,6 +19,10 @@ import (
 var loaded struct {
 	sync.Mutex
 	path string
+
+	// The memory of calls, of which ONNX Runtime knows the addresses: it is kept until they are closed, even if whoever opened
+	// the network forgets it.
+	calls map[*call]bool
 }
 
 // load loads the library, unless it is.
@@ -200,11 +204,17 @@ func tie[T number](b *binding, name string, shape []int64, e elements[T], bind f
 
 // call returns the finished call.
 func (b *binding) call() (*call, error) {
-	c := &call{binding: *b}
-	if b.err != nil {
+	c := &call{*b}
+	if c.err != nil {
 		c.close()
-		return nil, b.err
+		return nil, c.err
 	}
+	loaded.Lock()
+	defer loaded.Unlock()
+	if loaded.calls == nil {
+		loaded.calls = map[*call]bool{}
+	}
+	loaded.calls[c] = true
 	return c, nil
 }
 
@@ -230,4 +240,7 @@ func (c *call) close() {
 		}
 	}
 	c.pins.Unpin()
+	loaded.Lock()
+	defer loaded.Unlock()
+	delete(loaded.calls, c)
 }

@@ -114,7 +114,11 @@ func readTimes(t problem.Tree, s sde.Schedule) scoremodel.Times {
 		c.Scale = f.Number("a positive number", func(v float64) bool { return v > 0 })
 	}
 	if t.Err() == nil {
-		t.Complain(c.Check())
+		tmin, tmax := s.Domain()
+		for _, end := range []float64{tmin, tmax} { // the schedule may have times that the network was not trained for
+			_, err := c.At(s, end)
+			t.Field("time").Complain(err)
+		}
 	}
 	return c
 }
