@@ -62,8 +62,8 @@ func TestOldLibrary(t *testing.T) {
 	if _, err := exec.LookPath(cc); err != nil || runtime.GOOS == "windows" {
 		t.Skip("SKIPPED: no C compiler to make a library of another version")
 	}
-	if _, err := onnx.Open("testdata/none.onnx", onnx.Options{}); errors.Is(err, onnx.ErrLibrary) {
-		needRuntime(t, err)
+	if _, err := onnx.Open("testdata/scalar.onnx", onnx.Options{Library: "none/lib"}); strings.Contains(err.Error(), "without cgo") {
+		t.Skip("SKIPPED: built without cgo, there is no library to load")
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{

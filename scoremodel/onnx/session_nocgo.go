@@ -11,6 +11,9 @@ type (
 	binding struct{ session *session }
 )
 
+// Version returns the version of the library that is loaded: none.
+func Version() string { return "" }
+
 func openSession(string, Options) (*session, []port, []port, error) {
 	return nil, nil, nil, fmt.Errorf("%w: the program was built without cgo; build it with CGO_ENABLED=1 and a C compiler", ErrLibrary)
 }
