@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/scoremodel/digitsnet"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -37,7 +38,9 @@ type Kind struct {
 type Network struct {
 	Model     scoremodel.Model
 	Dim       int // elements of one sample
-	ImageSide int // as of Problem
+	ImageSide int // as of Problem, as are the next two
+	Single    bool
+	Class     func(i int) (class int, ok bool)
 }
 
 // elsewhere lists the kinds of models that other commands of this project have.
@@ -107,6 +110,8 @@ func (r Reader) Load(path string) (*Problem, error) {
 //	            lists of rows, or variances: a number, one per component, or a list of one per dimension for each
 //	dataset     file, a matrix of one sample per row (see ReadMatrix) relative to the folder dir; bandwidth
 //	digits      [bandwidth 0.15]                                           see scoremodel.Digits
+//	digitsnet   [labels], a list of digits, 10 for none, that the rows have in turn; [guidance 1], the scale of classifier-free
+//	            guidance. The schedule may be left out: it is then the one of training. see digitsnet.New
 //
 // and those of the Reader's Kinds.
 //
@@ -128,7 +133,13 @@ func (r Reader) Read(name string, text []byte, dir string) (*Problem, error) {
 	if a := root.field("about"); a.given() {
 		about = a.text()
 	}
-	scheduleKind, schedule := readSchedule(root.field("schedule"))
+	var scheduleKind string
+	var schedule sde.Schedule
+	if given := root.field("schedule"); !given.given() && kindIs(root.field("model"), "digitsnet") {
+		scheduleKind, schedule = "ddpm", digitsnet.New().Schedule()
+	} else {
+		scheduleKind, schedule = readSchedule(given)
+	}
 	modelKind, model := readModel(root.field("model"), schedule, dir, r.Kinds)
 	if root.failed() {
 		return nil, root.doc.err
@@ -137,13 +148,16 @@ func (r Reader) Read(name string, text []byte, dir string) (*Problem, error) {
 		about = fmt.Sprintf("%s, dimension %d, %s schedule", modelKind, model.Dim(), scheduleKind)
 	}
 	p := New(name, about, schedule, model)
-	if modelKind == "digits" {
-		p.ImageSide = scoremodel.DigitSide
-	}
-	if n, ok := model.(network); ok {
-		p.Model, p.ImageSide = n.Network.Model, n.ImageSide
+	if modelKind == "digits" || modelKind == "digitsnet" {
+		p.addDigits()
 	}
 	return p, nil
+}
+
+// kindIs reports whether n is an object of the given kind. It complains of nothing.
+func kindIs(n *node, kind string) bool {
+	members, _ := n.value.(object)
+	return slices.ContainsFunc(members, func(m *node) bool { return m.key == "kind" && m.value == kind })
 }
 
 // A kind is one of the forms of an object: the value of its member "kind", the other members, and what reads them.
@@ -351,6 +365,7 @@ var modelKinds = []modelKind{
 	{"mixture", []string{"weights", "means", "variances", "covariances"}, readMixture},
 	{"dataset", []string{"file", "bandwidth"}, readDataset},
 	{"digits", []string{"bandwidth"}, readDigits},
+	{"digitsnet", []string{"labels", "guidance"}, readDigitsNet},
 }
 
 func readModel(n *node, s sde.Schedule, dir string, more []Kind) (name string, m model) {
@@ -491,7 +506,14 @@ func readDataset(n *node, s sde.Schedule, dir string) (model, error) {
 		file.complain(err)
 		return nil, nil
 	}
-	return scoremodel.NewDataset(s, samples, dim, width)
+	m, err := scoremodel.NewDataset(s, samples, dim, width)
+	return dataset{m, samples}, err
+}
+
+// dataset is an ideal denoiser with the samples that it denoises to.
+type dataset struct {
+	*scoremodel.Mixture
+	samples []float64
 }
 
 // pathFrom returns the path that n is, which begins in the folder dir if it is relative.

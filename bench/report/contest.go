@@ -37,6 +37,15 @@ type contestant struct {
 type outcome struct {
 	nfe   int
 	value float64
+	floor bool // the value is that of the reference's own error, and the outcome is no worse
+}
+
+// text is how a table prints the value.
+func (o outcome) text() string {
+	if o.floor {
+		return "≤" + compact(o.value)
+	}
+	return compact(o.value)
 }
 
 // contests groups the comparisons, in the order in which problems, grids and solvers first
@@ -81,7 +90,7 @@ func (t *contest) add(c study.Comparison) {
 	if !slices.Contains(t.budgets, budget) {
 		t.budgets = append(t.budgets, budget)
 	}
-	t.rows[i].by[budget] = outcome{c.NFE, *v}
+	t.rows[i].by[budget] = outcome{c.NFE, *v, v == c.RMSE && c.ReferenceError != nil && *v <= *c.ReferenceError}
 }
 
 // best returns the smallest value within a budget; ok is false if no solver has a number there.

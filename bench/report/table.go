@@ -282,8 +282,8 @@ func (t *contest) table() *table {
 		for _, b := range t.budgets {
 			c := cell{"-", plain}
 			if o, ok := r.by[b]; ok {
-				c.Text = compact(o.value)
-				if c.Text == leaders[b] {
+				c.Text = o.text()
+				if compact(o.value) == leaders[b] {
 					c.Look = best
 				}
 			}

@@ -73,6 +73,20 @@ func ExampleEquivalences() {
 	// ddim  euler  lambda  10 to 250  0.650 to 0.0300            0.97  yes
 }
 
+// An error that is no larger than the reference's own is marked, and is the best like any other.
+func ExampleComparisons_floor() {
+	floor, worse := 1.1e-6, 2e-5
+	Comparisons(os.Stdout, []study.Comparison{
+		{Problem: "net", Solver: "ddim", Grid: "lambda", NFE: 999, Budget: 999, RMSE: &worse, ReferenceError: &floor},
+		{Problem: "net", Solver: "unipc", Grid: "lambda", NFE: 999, Budget: 999, RMSE: &floor, ReferenceError: &floor},
+	}, Style{})
+	// Output:
+	// RMSE on net, grid lambda, by budget of model evaluations
+	// solver         999
+	// ddim      2.00e-05
+	// unipc    ≤1.10e-06*
+}
+
 var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // Whatever the style, columns end, or begin, at the same place.

@@ -95,6 +95,10 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 	c.Nanoseconds = figure(float64(res.Elapsed.Nanoseconds()) / float64(len(x)*steps))
 	if !i.Stochastic {
 		c.RMSE = figure(rms(x, ref.X))
+		if c.RMSE != nil && ref.Error > 0 {
+			c.ReferenceError = figure(ref.Error)
+			*c.RMSE = max(*c.RMSE, ref.Error)
+		}
 	}
 	if p.Gaussian != nil {
 		table, err := solvers.Trace(s, p.Schedule, grid)

@@ -56,6 +56,10 @@ type Comparison struct {
 	VarianceError *float64 `json:"variance_error"`
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
+
+	// ReferenceError is how well the converged solution is known; null if it is exact or there is no RMSE. A smaller RMSE
+	// could not be told from none, and is reported as ReferenceError.
+	ReferenceError *float64 `json:"reference_error"`
 }
 
 // Samples is a few samples of a solver, for a picture.

@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
@@ -13,7 +14,7 @@ import (
 type Progress func(done, total int, what string)
 
 // Run is the main job: the equivalences, the certified orders, and the error on real
-// digits against the number of evaluations, of every solver of the catalogue. It takes well under
+// digits and on a network trained on them against the number of evaluations, of every solver of the catalogue. It takes well under
 // a minute on two cores. What is finished when ctx ends is returned with the error.
 func Run(ctx context.Context, progress Progress) (*Results, error) {
 	start := time.Now()
@@ -32,6 +33,10 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	if err != nil {
 		return r, err
 	}
+	network, err := problem.Builtin("digitsnet")
+	if err != nil {
+		return r, err
+	}
 	all := solvers.Catalog()
 	var deterministic []solvers.Solver
 	for _, s := range all {
@@ -42,9 +47,16 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	sampling := []solvers.Grid{solvers.QuadraticGrid{}}
 	onGaussian := Plan{Problems: exact[:1], Solvers: all, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1}
 	onDigits := Plan{Problems: []*problem.Problem{digits}, Solvers: deterministic, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1}
+	onNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: deterministic, Grids: sampling, NFE: []int{5, 10, 20, 50}, Rows: 10, Seed: 1}
 	pictures := Plan{Problems: []*problem.Problem{digits}, Solvers: all, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
+	drawn := []solvers.Solver{solvers.DDIM{}, solvers.DPMSolverPP2M{}, solvers.UniPC{}}
+	ofNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: drawn, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
+	compared, pictured := []Plan{onDigits, onNetwork, onGaussian}, []Plan{pictures, ofNetwork}
 
-	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact) + onGaussian.Runs() + onDigits.Runs() + pictures.Runs()
+	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact)
+	for _, plan := range slices.Concat(compared, pictured) {
+		total += plan.Runs()
+	}
 	done := 0
 	tick := func(what string) {
 		done++
@@ -57,15 +69,19 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	if r.Orders, err = Orders(ctx, all, exact, solvers.LambdaGrid{}, tick); err != nil {
 		return r, err
 	}
-	for _, plan := range []Plan{onDigits, onGaussian} {
+	for _, plan := range compared {
 		rows, warnings, err := Compare(ctx, plan, tick)
 		r.Comparisons, r.Warnings = append(r.Comparisons, rows...), append(r.Warnings, warnings...)
 		if err != nil {
 			return r, err
 		}
 	}
-	if r.Samples, err = Pictures(ctx, pictures, tick); err != nil {
-		return r, err
+	for _, plan := range pictured {
+		samples, err := Pictures(ctx, plan, tick)
+		r.Samples = append(r.Samples, samples...)
+		if err != nil {
+			return r, err
+		}
 	}
 	r.Tables, err = tables(schedule)
 	return r, err

@@ -134,6 +134,36 @@ func TestReference(t *testing.T) {
 	}
 }
 
+// Single precision sets a floor: a converged solver comes to it, and no error is reported below.
+func TestSinglePrecisionFloor(t *testing.T) {
+	p := builtin(t, "digitsnet")[0]
+	x := solvers.Prior(p.Schedule, 1, 2, p.Dim)
+	ref, err := study.NewReference(context.Background(), p, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(ref.Error > 1e-8 && ref.Error < 5e-6) {
+		t.Errorf("the reference is known to %.1e, want about 1e-6", ref.Error)
+	}
+	plan := study.Plan{Problems: []*problem.Problem{p}, Solvers: []solvers.Solver{solvers.DDIM{}, solvers.UniPC{}},
+		Grids: []solvers.Grid{solvers.LambdaGrid{}}, NFE: []int{20, 1000}, Rows: 2, Seed: 1}
+	rows, warnings, err := study.Compare(context.Background(), plan, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range rows {
+		if c.ReferenceError == nil || *c.ReferenceError != ref.Error || *c.RMSE < ref.Error {
+			t.Fatalf("%s with %d evaluations: rmse %v with reference error %v, want that of the reference, %v, and no less", c.Solver, c.NFE, *c.RMSE, c.ReferenceError, ref.Error)
+		}
+		if converged := c.Solver == "unipc" && c.NFE == 1000; converged != (*c.RMSE == ref.Error) {
+			t.Errorf("%s with %d evaluations: rmse %.2e, the floor is %.2e", c.Solver, c.NFE, *c.RMSE, ref.Error)
+		}
+	}
+	if len(warnings) != 1 {
+		t.Errorf("warnings %q, want one of the reference", warnings)
+	}
+}
+
 func TestPictures(t *testing.T) {
 	plan := study.Plan{Problems: builtin(t, "digits"), Solvers: []solvers.Solver{solvers.DDIM{}, solvers.DPMSolver{Order: 3}},
 		Grids: []solvers.Grid{solvers.QuadraticGrid{}}, NFE: []int{2, 6}, Rows: 2, Seed: 1}
