@@ -1,6 +1,6 @@
 // Package ode advances dx/dt = f(x, t) step by step. It knows nothing of
-// diffusion: it holds the module's only time loops, explicit Runge–Kutta methods
-// and step-size control, and everything else is a [Stepper] that runs in them.
+// diffusion: it holds the module's only time loops, explicit Runge–Kutta methods, Adams methods, exponential
+// time differencing and step-size control, and everything else is a [Stepper] that runs in them.
 //
 // A state is a []float64 of one or more rows, a batch that moves in step. Time may
 // run either way; samplers run it down. The times of a fixed grid are used as they
@@ -22,6 +22,14 @@
 // step's Span.To. A Span with Retry set repeats the latest step, from the same
 // state, with another length. Whoever changes the state between steps must begin
 // a new trajectory.
+//
+// # Methods
+//
+// A [Tableau] is a method of one step. [Adams] remembers earlier steps, whatever their lengths, and so costs one evaluation
+// a step, or two with a correction and an estimate of its error. Where x' = L·x + f(x, t) with a
+// number L, an [ExpTableau] or an Adams with a linear part takes the first term exactly, so that only f bounds the step.
+//
+//	st, err := ode.Adams{Order: 4, Mode: ode.PECE}.Stepper(f, len(x))
 //
 // # What this package does not do
 //

@@ -132,6 +132,29 @@ func TestDecimalGate(t *testing.T) {
 	}
 }
 
+// Of order 8 there are 200 conditions and of order 5 there are 17. DOP853 meets them, and its rows are of no higher order.
+func TestDOP853Conditions(t *testing.T) {
+	violates := decimalConditions(ode.DOP853, func(format string, args ...any) { t.Errorf(format, args...) })
+	for _, test := range []struct {
+		name       string
+		w          []float64
+		order      int
+		conditions int
+	}{{"B", ode.DOP853.B, 8, 200}, {"Embedded", ode.DOP853.Embedded, 5, 17}} {
+		bad := violates(test.name, test.w)
+		met := 0
+		for n := 1; n <= test.order; n++ {
+			met += len(trees(n)) - len(bad(n))
+		}
+		if met != test.conditions {
+			t.Errorf("%s meets %d conditions up to order %d, want %d", test.name, met, test.order, test.conditions)
+		}
+		if len(bad(test.order+1)) == 0 {
+			t.Errorf("%s meets all conditions of order %d", test.name, test.order+1)
+		}
+	}
+}
+
 // Mistakes with these constants that others have shipped.
 func TestDecimalGateRejects(t *testing.T) {
 	tsit := clone(ode.Tsit5)

@@ -72,7 +72,8 @@ func trees(n int) []tree {
 // A gate over too few trees would let wrong methods pass.
 func TestTrees(t *testing.T) {
 	// The number of rooted trees: sequence A000081 of the OEIS.
-	for i, want := range []int{1, 1, 2, 4, 9, 20, 48} {
+	sum := 0
+	for i, want := range []int{1, 1, 2, 4, 9, 20, 48, 115} {
 		all := trees(i + 1)
 		seen := map[string]bool{}
 		for _, tr := range all {
@@ -81,6 +82,10 @@ func TestTrees(t *testing.T) {
 		if len(all) != want || len(seen) != want {
 			t.Errorf("trees(%d) = %d trees, %d of them distinct, want %d", i+1, len(all), len(seen), want)
 		}
+		sum += len(all)
+	}
+	if sum != 200 {
+		t.Errorf("%d trees of up to 8 nodes, want 200", sum)
 	}
 	// The densities of the trees of four nodes are in every textbook.
 	got := map[string]int64{}
@@ -242,7 +247,15 @@ func defects(tab ode.Tableau) []string {
 	if decimal[tab.Name] {
 		conditions = decimalConditions
 	}
+	// A last stage that serves the error alone is worth its evaluation as the next step's first.
+	if last := s - 1; last > 0 && tab.B[last] == 0 && !tab.FirstSameAsLast() {
+		report("A[%d] is not B, and B[%d] is 0", last, last)
+	}
+	before := len(list)
 	violates := conditions(tab, report)
+	if len(list) > before { // the conditions take the nodes for granted
+		return list
+	}
 	row := func(name string, w []float64, order int) {
 		bad := violates(name, w)
 		for n := 1; n <= order; n++ {
@@ -262,6 +275,14 @@ func defects(tab ode.Tableau) []string {
 		}
 		if slices.Equal(tab.B, tab.Embedded) {
 			report("B and Embedded are the same")
+		}
+		// A constant field has no error. 1e-15 is the rounding of the rows.
+		sum, size := 0.0, 0.0
+		for i, b := range tab.B {
+			sum, size = sum+(b-tab.Embedded[i]), size+math.Abs(b)+math.Abs(tab.Embedded[i])
+		}
+		if !(math.Abs(sum) <= 1e-15*size) {
+			report("the weights of the error add up to %v", sum)
 		}
 	}
 	return list
@@ -368,6 +389,9 @@ func TestTableauGateRejects(t *testing.T) {
 		{"embedded order understated", ode.DP5, func(tab *ode.Tableau) { tab.EmbeddedOrder = 3 }, "Embedded has an order above 3"},
 		{"an estimate of zero", ode.Heun, func(tab *ode.Tableau) { tab.Embedded = tab.B }, "B and Embedded are the same"},
 		{"embedded row without order", ode.Heun, func(tab *ode.Tableau) { tab.EmbeddedOrder = 0 }, "2 embedded weights of order 0"},
+		{"an error of a constant", ode.DP5, func(tab *ode.Tableau) { tab.Embedded[6] = 1. / 41 }, "the weights of the error add up to"},
+		{"a last row that is not B", ode.BS3, func(tab *ode.Tableau) { tab.A[3] = []float64{2. / 9, 4. / 9, 1. / 3} }, "A[3] is not B"},
+		{"a last node that is not the end", ode.BS3, func(tab *ode.Tableau) { tab.C[3] = 7. / 8 }, "A[3] is not B"},
 		{"a stage too few", ode.Heun, func(tab *ode.Tableau) { tab.A = tab.A[:1] }, "2 nodes, 1 stages, 2 weights"},
 		{"a coefficient too many", ode.Heun, func(tab *ode.Tableau) { tab.A[1] = []float64{1, 0} }, "A[1] holds 2 coefficients"},
 	} {
@@ -376,6 +400,21 @@ func TestTableauGateRejects(t *testing.T) {
 		list := defects(tab)
 		if !slices.ContainsFunc(list, func(d string) bool { return strings.Contains(d, test.want) }) {
 			t.Errorf("%s, %s: defects = %q, want one of %q", test.from.Name, test.name, list, test.want)
+		}
+	}
+}
+
+// Whatever the pair, its lower row must not be propagated.
+func TestTableauGateRejectsLowerRow(t *testing.T) {
+	for _, tab := range ode.Tableaus() {
+		if tab.Embedded == nil {
+			continue
+		}
+		mutant := clone(tab)
+		mutant.B, mutant.Embedded = mutant.Embedded, mutant.B
+		want := fmt.Sprintf("B does not meet the condition of order %d", tab.EmbeddedOrder+1)
+		if list := defects(mutant); !slices.ContainsFunc(list, func(d string) bool { return strings.Contains(d, want) }) {
+			t.Errorf("%s with the lower row propagated: defects = %q, want one of %q", tab.Name, list, want)
 		}
 	}
 }
@@ -390,6 +429,39 @@ func TestTableauGateRejectsTypingErrors(t *testing.T) {
 		}
 		for i, row := range mutant.A {
 			rejectsEach(t, mutant, fmt.Sprintf("A[%d]", i), row)
+		}
+	}
+}
+
+// Two coefficients of a row off by the same, one up and one down: the row sums are as they were, so that only the trees can tell.
+func TestTableauGateRejectsHiddenTypingErrors(t *testing.T) {
+	for _, tab := range ode.Tableaus() {
+		if tab.Name != "dop853" {
+			rejectsPairs(t, tab, 1e-9)
+		}
+	}
+}
+
+// The coefficients of DOP853 are large and cancel: what is off by 1e-9 between two early stages is lost in their own rounding.
+func TestLongTableauGateRejectsHiddenTypingErrors(t *testing.T) {
+	if !*long {
+		t.Skip("needs -long")
+	}
+	rejectsPairs(t, ode.DOP853, 1e-8)
+}
+
+// rejectsPairs moves neighbours in the rows of A apart.
+func rejectsPairs(t *testing.T, tab ode.Tableau, by float64) {
+	t.Helper()
+	mutant := clone(tab)
+	for i, row := range mutant.A {
+		for j := range max(len(row)-1, 0) {
+			was := [2]float64{row[j], row[j+1]}
+			row[j], row[j+1] = was[0]+by, was[1]-by
+			if len(defects(mutant)) == 0 {
+				t.Errorf("%s with A[%d][%d] + %g and A[%d][%d] - %g passes", tab.Name, i, j, by, i, j+1, by)
+			}
+			row[j], row[j+1] = was[0], was[1]
 		}
 	}
 }

@@ -31,7 +31,7 @@
 // the predictions in λ, κ or t, on any grid; constant weights, halved derivatives and the like are rules too. A
 // method of order q has q-1 predictions to wait for. Begun with lower orders, as
 // most are published, its order is 2 whatever q (3 with a corrector): settings named starter, or the
-// absence of ramp, begin with single steps that keep the order.
+// absence of ramp, begin with single steps that keep the order. [Adams] is the classical kind, of package ode, on the flow as it is.
 //
 // # Stochasticity
 //

@@ -3,6 +3,7 @@ package solvers
 import (
 	"math"
 
+	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/sde"
 )
@@ -44,87 +45,25 @@ func newExponential(kind scoremodel.Kind, tau float64, from, to sde.Point) expon
 // phi returns gain·|z|·φ_k(z): the weight of the derivative of order k-1 of m in θ at the
 // start of the step. It is what multiplies a constant prediction for k = 1. Towards more noise, where h
 // is negative, the integral runs backwards and takes the sign of h.
-func (e exponential) phi(k int) float64 { return e.gain * e.length() * phi(k, e.z) }
+func (e exponential) phi(k int) float64 { return e.gain * e.length() * ode.Phi(k, e.z) }
 
 // length returns |z| with the sign of h, which is negative when time runs up.
 func (e exponential) length() float64 { return math.Copysign(e.z, e.h) }
 
-// maxPhi is the largest k of phi.
-const maxPhi = 8
-
-// phi returns φ_k(z) for k from 0 to maxPhi: φ₀ = e^z, φ_(k+1)(z) = (φ_k(z) - 1/k!)/z, φ_k(0) = 1/k!.
-// The relative error is a few units in the last place.
-//
-// The recurrence loses digits for small z, where its two terms nearly agree: the rounding
-// of 1/j! reaches φ_k divided by z^(k-j). That is no more than φ_k's own rounding once
-// |z| ≥ k. Below, the series Σ zⁱ/(i+k)! is summed: at |z| < k ≤ 8 forty terms leave nothing,
-// 8⁴¹·8!/49! is 1e-21, and terms of alternating sign cancel by a factor of 8 at most.
-func phi(k int, z float64) float64 {
-	if k == 0 {
-		return math.Exp(z)
-	}
-	if math.Abs(z) < float64(k) {
-		sum := 0.0
-		for i := 40; i >= 0; i-- {
-			sum = 1 + sum*z/float64(i+k+1)
-		}
-		return sum / factorial(k)
-	}
-	p := math.Expm1(z) / z
-	for j := 1; j < k; j++ {
-		p = (p - 1/factorial(j)) / z
-	}
-	return p
-}
-
-func factorial(k int) float64 {
-	f := 1.0
-	for i := 2; i <= k; i++ {
-		f *= float64(i)
-	}
-	return f
-}
-
 // adamsWeights writes to w the weights, gain included, with which the predictions at the
 // nodes enter the step: w_j = gain·|z|·∫₀¹ e^(z(1-θ)) l_j(θ) dθ with l_j the Lagrange
 // polynomials over the nodes, in units of the step (0 is its start, 1 its end). There are
-// at most maxPhi nodes.
+// at most ode.MaxPhi nodes.
 //
-// The integrals of the powers of θ are k!·φ_(k+1)(z): all positive and
-// computed to the last digits, so that small h costs no precision.
+// The integrals of the powers of θ are positive and computed to the last digits, so that small h costs no precision.
 func (e exponential) adamsWeights(w, nodes []float64) {
-	var integrals [maxPhi]float64
-	for k := range nodes {
-		integrals[k] = factorial(k) * e.phi(k+1)
+	var integrals [ode.MaxPhi]float64
+	moments := integrals[:len(nodes)]
+	ode.PhiMoments(moments, e.z)
+	for k := range moments {
+		moments[k] *= e.gain * e.length()
 	}
-	interpolatory(w, nodes, integrals[:len(nodes)])
-}
-
-// interpolatory writes to w the integrals of the Lagrange polynomials over the nodes, given
-// the integrals of the powers 0, 1, … of the variable.
-func interpolatory(w, nodes, powers []float64) {
-	for j, at := range nodes {
-		var c [maxPhi]float64 // coefficients of Π(θ - node)/(at - node)
-		c[0] = 1
-		degree := 0
-		for i, node := range nodes {
-			if i == j {
-				continue
-			}
-			degree++
-			for k := degree; k >= 0; k-- {
-				below := 0.0
-				if k > 0 {
-					below = c[k-1]
-				}
-				c[k] = (below - node*c[k]) / (at - node)
-			}
-		}
-		w[j] = 0
-		for k := range degree + 1 {
-			w[j] += c[k] * powers[k]
-		}
-	}
+	ode.LagrangeWeights(w, nodes, moments)
 }
 
 // inside returns the point at λ of a step, in either direction of time. Rounding does not carry it out of the step.

@@ -2,7 +2,6 @@ package solvers
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
@@ -77,8 +76,8 @@ func (tab ExpTableau) check() error {
 		}
 		for _, sum := range row {
 			for _, f := range sum {
-				if f.K < 0 || f.K > maxPhi {
-					return fmt.Errorf("%w: row %d of the tableau has phi_%d, want 0 to %d", ErrParameter, i, f.K, maxPhi)
+				if f.K < 0 || f.K > ode.MaxPhi {
+					return fmt.Errorf("%w: row %d of the tableau has phi_%d, want 0 to %d", ErrParameter, i, f.K, ode.MaxPhi)
 				}
 			}
 		}
@@ -94,20 +93,11 @@ func (tab ExpTableau) info(kind scoremodel.Kind) Info {
 // noise the nodes must not decrease: the path is drawn from stage to stage.
 func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int) (ode.Stepper, error) {
 	stages := len(tab.Nodes)
-	s := &expRK{nodes: tab.Nodes, schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
+	s := &expRK{nodes: tab.Nodes, coefficients: ode.NewExpCoefficients(phis[ode.PhiTerm](tab.A)), schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
 		m: make([][]float64, stages), x: make([]float64, n), terms: make([]vec.Term, 0, stages+2)}
 	for i := range s.m {
 		s.m[i] = make([]float64, n)
 	}
-	for _, row := range tab.A {
-		s.a = append(s.a, make([]float64, len(row)))
-		for j, sum := range row {
-			for _, f := range sum {
-				s.parts = append(s.parts, phiPart{to: &s.a[len(s.a)-1][j], weight: f.Weight, of: s.function(f)})
-			}
-		}
-	}
-	s.values = make([]float64, len(s.functions))
 	if tau == 0 {
 		return s, nil
 	}
@@ -117,52 +107,16 @@ func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int)
 }
 
 type expRK struct {
-	nodes    []float64
-	schedule sde.Schedule
-	model    scoremodel.Model
-	kind     scoremodel.Kind
-	tau      float64
-	noise    *nestedNoise // nil if tau is 0
-	a        [][]float64  // the coefficients of the step
-	m        [][]float64  // the predictions at the stages; the first survives a rejected proposal
-	x        []float64    // the state at a stage
-	terms    []vec.Term
-
-	// The coefficients repeat few functions, each of which is evaluated once a step.
-	functions []Phi // with weight 1
-	values    []float64
-	parts     []phiPart
-}
-
-// phiPart adds to a coefficient a multiple of a function's value.
-type phiPart struct {
-	to     *float64
-	weight float64
-	of     int
-}
-
-// function returns the index of f, but for its weight, among the functions.
-func (s *expRK) function(f Phi) int {
-	f.Weight = 1
-	i := slices.Index(s.functions, f)
-	if i < 0 {
-		i = len(s.functions)
-		s.functions = append(s.functions, f)
-	}
-	return i
-}
-
-// weigh computes the coefficients at z.
-func (s *expRK) weigh(z float64) {
-	for i, f := range s.functions {
-		s.values[i] = phi(f.K, f.At*z)
-	}
-	for _, row := range s.a {
-		clear(row)
-	}
-	for _, p := range s.parts {
-		*p.to += p.weight * s.values[p.of]
-	}
+	nodes        []float64
+	schedule     sde.Schedule
+	model        scoremodel.Model
+	kind         scoremodel.Kind
+	tau          float64
+	noise        *nestedNoise // nil if tau is 0
+	coefficients *ode.ExpCoefficients
+	m            [][]float64 // the predictions at the stages; the first survives a rejected proposal
+	x            []float64   // the state at a stage
+	terms        []vec.Term
 }
 
 func (s *expRK) Step(dst, src []float64, at ode.Span) error {
@@ -173,7 +127,7 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 	}
 	from, to := s.schedule.At(at.From), s.schedule.At(at.To)
 	step := newExponential(s.kind, s.tau, from, to)
-	s.weigh(step.z)
+	a := s.coefficients.At(step.z)
 	length := step.length() // h, or (1+τ²)h in data prediction
 	if s.noise != nil {
 		clear(s.noise.sum)
@@ -191,7 +145,7 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 			node, p = c, next
 			part = newExponential(s.kind, s.tau, from, p)
 		}
-		s.advance(s.x, src, part, length, s.a[i])
+		s.advance(s.x, src, part, length, a[i])
 		if err := s.model.Predict(s.m[i], s.x, p.T); err != nil {
 			return err
 		}
@@ -201,7 +155,7 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 			return err
 		}
 	}
-	s.advance(dst, src, step, length, s.a[len(s.m)])
+	s.advance(dst, src, step, length, a[len(s.m)])
 	return nil
 }
 
@@ -227,42 +181,33 @@ func (s *expRK) advance(dst, src []float64, part exponential, length float64, a 
 	vec.Lin(dst, terms...)
 }
 
-// etd returns the method whose coefficients of all stages but the first are given: later[i] is of the stage
-// i+2 on, without the first column, and its last element of the result. The first column follows: a constant
-// prediction is integrated exactly, Σ A[i][j] = c·φ₁(cz).
+// etd returns the method whose coefficients of all stages but the first are given, see ode.ETD.
 func etd(tab ExpTableau, later ...[][]Phi) ExpTableau {
-	ends := append(slices.Clone(tab.Nodes), 1)
-	tab.A = [][][]Phi{nil}
-	for i, c := range ends[1:] {
-		row := make([][]Phi, i+1)
-		row[0] = []Phi{{c, 1, c}}
-		if i > 0 {
-			copy(row[1:], later[i-1])
-		}
-		for _, sum := range row[1:] {
+	tab.A = phis[Phi](ode.ETD(tab.Name, tab.Order, tab.Nodes, phis[ode.PhiTerm](later)...).A)
+	return tab
+}
+
+// described returns a method of package ode, by its name here.
+func described(tab ode.ExpTableau, name, about, ref string) ExpTableau {
+	return ExpTableau{Name: name, About: about, Order: tab.Order, Ref: ref, Nodes: tab.C, A: phis[Phi](tab.A)}
+}
+
+// phis converts the coefficients of a tableau to or from those of package ode, which are the same.
+func phis[To, From Phi | ode.PhiTerm](rows [][][]From) [][][]To {
+	out := make([][][]To, len(rows))
+	for i, row := range rows {
+		out[i] = make([][]To, len(row))
+		for j, sum := range row {
 			for _, f := range sum {
-				row[0] = append(row[0], Phi{-f.Weight, f.K, f.At})
+				out[i][j] = append(out[i][j], To(f))
 			}
 		}
-		tab.A = append(tab.A, row)
 	}
-	return tab
+	return out
 }
 
 // Lawson returns the classical method tab on the equation without its linear part, e^(-λL)u
 // [lawson1967]: a constant prediction is not integrated exactly. Its order is tab's.
 func Lawson(name string, tab ode.Tableau) ExpTableau {
-	e := ExpTableau{Name: name, About: "the Runge-Kutta method " + tab.Name + " with Lawson's integrating factor in lambda",
-		Order: tab.Order, Ref: "lawson1967", Nodes: tab.C}
-	ends := append(slices.Clone(tab.C), 1)
-	for i, weights := range append(slices.Clone(tab.A), tab.B) {
-		row := make([][]Phi, len(weights))
-		for j, w := range weights {
-			if w != 0 {
-				row[j] = []Phi{{w, 0, ends[i] - tab.C[j]}}
-			}
-		}
-		e.A = append(e.A, row)
-	}
-	return e
+	return described(ode.Lawson(name, tab), name, "the Runge-Kutta method "+tab.Name+" with Lawson's integrating factor in lambda", "lawson1967")
 }

@@ -18,17 +18,10 @@ var (
 	ExpHeun = expHeun("expheun", "the exponential method of Heun, the line through the start and the Euler step", "hochbruck2010")
 
 	// ETDRK3 is the third-order method of [cox2002, eq. 23 to 25], exponential Kutta.
-	ETDRK3 = etd(ExpTableau{Name: "etdrk3", About: "the exponential Runge-Kutta method of order 3 of Cox and Matthews",
-		Order: 3, Ref: "cox2002", Nodes: []float64{0, 1. / 2, 1}},
-		[][]Phi{{{2, 1, 1}}},
-		[][]Phi{{{4, 2, 1}, {-8, 3, 1}}, {{4, 3, 1}, {-1, 2, 1}}})
+	ETDRK3 = described(ode.ETD3, "etdrk3", "the exponential Runge-Kutta method of order 3 of Cox and Matthews", "cox2002")
 
 	// ETDRK4 is the fourth-order method of [cox2002, eq. 26 to 29], whose last stage makes two half steps.
-	ETDRK4 = etd(ExpTableau{Name: "etdrk4", About: "the exponential Runge-Kutta method of order 4 of Cox and Matthews",
-		Order: 4, Ref: "cox2002", Nodes: []float64{0, 1. / 2, 1. / 2, 1}},
-		[][]Phi{{{1. / 2, 1, 1. / 2}}},
-		[][]Phi{nil, {{1, 1, 1. / 2}}},
-		parabola)
+	ETDRK4 = described(ode.ETD4, "etdrk4", "the exponential Runge-Kutta method of order 4 of Cox and Matthews", "cox2002")
 
 	// Krogstad has the weights of ETDRK4 and stages of higher stiff order [krogstad2005, eq. 51].
 	Krogstad = etd(ExpTableau{Name: "krogstad", About: "the exponential Runge-Kutta method of order 4 of Krogstad",

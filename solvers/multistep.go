@@ -192,7 +192,7 @@ func exactAdams(in Variable, kind scoremodel.Kind, schedule sde.Schedule) rule {
 	switch {
 	case in == Lambda:
 		return func(w, nodes []float64, s segment) {
-			var theta [maxPhi]float64
+			var theta [ode.MaxPhi]float64
 			start := s.from.Lambda()
 			for j, l := range nodes {
 				theta[j] = (l - start) / s.h
@@ -201,14 +201,14 @@ func exactAdams(in Variable, kind scoremodel.Kind, schedule sde.Schedule) rule {
 		}
 	case in == Kappa && kind == scoremodel.Epsilon:
 		return func(w, nodes []float64, s segment) {
-			var theta, powers [maxPhi]float64
+			var theta, powers [ode.MaxPhi]float64
 			start := s.from.Kappa()
 			step := s.to.Kappa() - start
 			for j, k := range nodes {
 				theta[j] = (k - start) / step
 				powers[j] = (1 + s.tau*s.tau) * s.to.Alpha * step / float64(j+1)
 			}
-			interpolatory(w, theta[:len(nodes)], powers[:len(nodes)])
+			ode.LagrangeWeights(w, theta[:len(nodes)], powers[:len(nodes)])
 		}
 	}
 	const points = 16

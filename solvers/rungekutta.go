@@ -46,22 +46,24 @@ type RungeKutta struct {
 
 // Info implements Solver.
 func (s RungeKutta) Info() Info {
+	return s.In.describe(Info{Name: s.Tableau.Name, About: "the Runge-Kutta method " + s.Tableau.Name,
+		Order: s.Tableau.Order, NFE: s.Tableau.Evaluations(), Adaptive: s.Tableau.Embedded != nil})
+}
+
+// describe completes the i of a classical method by what it steps in.
+func (v Variable) describe(i Info) Info {
 	suffix, in := "", "time"
-	switch s.In {
+	i.Kind, i.Ref = scoremodel.Flow, "song2021score"
+	switch v {
 	case Kappa:
 		suffix, in = "kappa", "kappa = sigma/alpha, on x/alpha"
-	case Lambda:
-		suffix, in = "lambda", "lambda"
-	}
-	i := Info{Name: s.Tableau.Name + suffix, About: "the Runge-Kutta method " + s.Tableau.Name + " on the probability flow in " + in,
-		Order: s.Tableau.Order, NFE: s.Tableau.Evaluations(), Adaptive: s.Tableau.Embedded != nil,
-		Kind: scoremodel.Flow, Ref: "song2021score"}
-	switch s.In {
-	case Kappa:
 		i.Kind, i.Ref = scoremodel.Epsilon, "karras2022edm"
 	case Lambda:
+		suffix, in = "lambda", "lambda"
 		i.Kind = scoremodel.Epsilon
 	}
+	i.Name += suffix
+	i.About += " on the probability flow in " + in
 	return i
 }
 
@@ -70,20 +72,29 @@ func (s RungeKutta) Start(p Problem, n int) (ode.Stepper, error) {
 	if len(s.Tableau.B) == 0 {
 		return nil, fmt.Errorf("%w: it has no tableau", ErrParameter)
 	}
-	if s.In < Time || s.In > Lambda {
-		return nil, fmt.Errorf("%w: the variable is %d, want Time, Kappa or Lambda", ErrParameter, s.In)
-	}
+	return s.In.bind(p, n, func(f ode.Func) (ode.Stepper, error) { return s.Tableau.Stepper(f, n), nil })
+}
+
+// bind returns the stepper that method makes of the probability flow in v, for states of n elements.
+func (v Variable) bind(p Problem, n int, method func(f ode.Func) (ode.Stepper, error)) (ode.Stepper, error) {
 	flow := scoremodel.As(p.Model, scoremodel.Flow, p.Schedule)
-	if s.In == Time {
-		return s.Tableau.Stepper(flow.Predict, n), nil
-	}
-	st := &substituted{in: s.In, schedule: p.Schedule, flow: flow,
+	st := &substituted{in: v, schedule: p.Schedule, flow: flow,
 		epsilon: scoremodel.As(p.Model, scoremodel.Epsilon, p.Schedule), x: make([]float64, n)}
-	f := st.inKappa
-	if s.In == Lambda {
+	var f ode.Func
+	switch v {
+	case Time:
+		return method(flow.Predict)
+	case Kappa:
+		f = st.inKappa
+	case Lambda:
 		f = st.inLambda
+	default:
+		return nil, fmt.Errorf("%w: the variable is %d, want Time, Kappa or Lambda", ErrParameter, v)
 	}
-	st.inner = s.Tableau.Stepper(f, n)
+	var err error
+	if st.inner, err = method(f); err != nil {
+		return nil, err
+	}
 	if e, ok := st.inner.(ode.Estimator); ok {
 		return &substitutedEstimator{st, e}, nil
 	}

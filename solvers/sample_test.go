@@ -515,7 +515,7 @@ func TestErrorFollowsTolerance(t *testing.T) {
 // row costs is counted for it alone.
 func TestAdaptiveRowsAreAlone(t *testing.T) {
 	const rows = 7
-	for _, s := range embedded(t) {
+	for _, s := range append(embedded(t), named(t, "abm"), named(t, "abmkappa"), named(t, "abmlambda")) {
 		p, counter := plane(t)
 		set := solvers.Settings{Control: &ode.Control{Rel: 1e-5, Abs: 1e-5, Dim: 99}} // Dim is set by Sample
 		x := solvers.Prior(p.Schedule, 1, rows, 2)

@@ -92,6 +92,9 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"equiv", "--grid", square}, "fixed number of steps"},
 		{[]string{"compare", "--nfe", "0"}, "--nfe: 0, want at least 1"},
 		{[]string{"compare", "--rows", "0"}, "--rows: 0, want at least 1"},
+		{[]string{"compare", "--quality=39"}, "--quality: 39, want at least 40"},
+		{[]string{"compare", "--quality=-1"}, "--quality: -1, want at least 40"},
+		{[]string{"compare", "--quality=4001"}, "--quality: 4001, want at most 4000"},
 		{[]string{"compare", "--problems", bad}, "model.variance"},
 		{[]string{"gallery", "--problem", "gaussian"}, "--problem: gaussian: its samples are no images"},
 		{[]string{"gallery", "--nfe", ""}, "--nfe"},
@@ -302,6 +305,38 @@ func TestCompareCommand(t *testing.T) {
 		"mixture1d ddim", "mixture1d ddim", "mixture1d dpm3", "mixture1d ddpm", "mixture1d ddpm"}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("runs (-want +got):\n%s", diff)
+	}
+}
+
+// The flag of quality may stand without a number.
+func TestCompareQuality(t *testing.T) {
+	for flag, rows := range map[string]int{"--quality": 1000, "--quality=50": 50} {
+		var got []study.Comparison
+		document(t, &got, "compare", "--problems", "digitsnet", "--solvers", "ddim", "--nfe", "2", "--rows", "1", flag, "--json")
+		if len(got) != 1 || got[0].Quality == nil || got[0].Quality.Rows != rows || got[0].RMSE == nil {
+			t.Errorf("%s: %+v, want the quality of %d samples and an RMSE", flag, got, rows)
+		}
+	}
+}
+
+// Samples of the network do not depend on the workers, and a JSON problem tells it other digits.
+func TestSampleNetwork(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sevens.json")
+	if err := os.WriteFile(path, []byte(`{"model": {"kind": "digitsnet", "labels": [7], "guidance": 2}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sample := func(problem, workers string) sampleDocument {
+		var d sampleDocument
+		document(t, &d, "sample", "--problem", problem, "--steps", "5", "--rows", "13", "--workers", workers, "--json")
+		return d
+	}
+	for _, p := range []string{"digitsnet", path} {
+		if diff := cmp.Diff(sample(p, "1").Samples, sample(p, "3").Samples); diff != "" {
+			t.Errorf("%s: the samples depend on the workers (-1 +3):\n%s", p, diff)
+		}
+	}
+	if cmp.Equal(sample("digitsnet", "1").Samples, sample(path, "1").Samples) {
+		t.Error("sevens with guidance are the samples of other digits without")
 	}
 }
 

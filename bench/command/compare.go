@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/report"
 	"github.com/diffsolve/diffsolve/bench/study"
 )
@@ -34,12 +35,15 @@ func newCompare(c *console) *cobra.Command {
 			if err := positive("rows", plan.Rows); err != nil {
 				return err
 			}
+			if plan.Quality != 0 && plan.Quality < quality.MinRows {
+				return usagef("--quality: %d, want at least %d", plan.Quality, quality.MinRows)
+			}
 			for _, p := range plan.Problems {
 				most := mostSteps
 				if p.Gaussian != nil {
 					most = mostTraced
 				}
-				if err := errors.Join(atMost("nfe", slices.Max(plan.NFE), most), atMost("rows", plan.Rows, mostValues/p.Dim)); err != nil {
+				if err := errors.Join(atMost("nfe", slices.Max(plan.NFE), most), atMost("rows", plan.Rows, mostValues/p.Dim), atMost("quality", plan.Quality, mostQuality)); err != nil {
 					return err
 				}
 			}
@@ -66,6 +70,8 @@ func newCompare(c *console) *cobra.Command {
 	cmd.Flags().StringVar(&grids, "grids", "quadratic", "grids, separated by commas, or all")
 	cmd.Flags().IntSliceVar(&plan.NFE, "nfe", []int{5, 10, 20, 50}, "budgets of evaluations")
 	cmd.Flags().IntVar(&plan.Rows, "rows", 64, "samples per run")
+	cmd.Flags().IntVar(&plan.Quality, "quality", 0, "samples whose law is compared with real ones, at least 40; 0 for none, 1000 if no number is given")
+	cmd.Flags().Lookup("quality").NoOptDefVal = "1000"
 	cmd.Flags().Uint64Var(&plan.Seed, "seed", 1, "seed of the initial states and the noise")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as one JSON document")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")

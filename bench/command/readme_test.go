@@ -105,20 +105,33 @@ func claimTable() string {
 	return b.String()
 }
 
-// solverTable is the README's table of solvers. A Runge–Kutta method has one line for all variables.
+// otherVariables returns the variable that a classical method steps in, and the method in the others.
+func otherVariables(s solvers.Solver) (solvers.Variable, []solvers.Solver) {
+	switch s := s.(type) {
+	case solvers.RungeKutta:
+		kappa, lambda := s, s
+		kappa.In, lambda.In = solvers.Kappa, solvers.Lambda
+		return s.In, []solvers.Solver{kappa, lambda}
+	case solvers.Adams:
+		kappa, lambda := s, s
+		kappa.In, lambda.In = solvers.Kappa, solvers.Lambda
+		return s.In, []solvers.Solver{kappa, lambda}
+	}
+	return solvers.Time, nil
+}
+
+// solverTable is the README's table of solvers. A classical method has one line for all variables.
 func solverTable() string {
 	var b strings.Builder
 	b.WriteString("| solver | order | NFE | prediction | what it is | parameters | reference |\n|---|---|---|---|---|---|---|\n")
 	for _, s := range solvers.Catalog() {
 		i := s.Info()
 		name := "`" + i.Name + "`"
-		if rk, ok := s.(solvers.RungeKutta); ok {
-			if rk.In != solvers.Time {
-				continue
-			}
-			for _, in := range []solvers.Variable{solvers.Kappa, solvers.Lambda} {
-				rk.In = in
-				name += " `" + rk.Info().Name + "`"
+		if in, others := otherVariables(s); in != solvers.Time {
+			continue
+		} else if others != nil {
+			for _, other := range others {
+				name += " `" + other.Info().Name + "`"
 			}
 			i.About += ", in kappa and in lambda"
 		}

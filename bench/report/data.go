@@ -69,7 +69,7 @@ var csvHeader = []string{"problem", "solver", "grid", "nfe", "budget", "steps",
 	"rmse", "w2", "mean_error", "variance_error", "seconds", "ns_per_element_step", "reference_error"}
 
 // CSV writes a header and a line for each comparison. A number that is null, NaN or infinite is
-// an empty cell.
+// an empty cell. Measures of quality are left out: they are in the JSON alone.
 func CSV(w io.Writer, list []study.Comparison) error {
 	c := csv.NewWriter(w)
 	if err := c.Write(csvHeader); err != nil {

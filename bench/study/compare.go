@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -21,6 +22,10 @@ type Plan struct {
 	NFE      []int  // budgets
 	Rows     int    // samples per run
 	Seed     uint64 // of the initial states and the noise
+
+	// Quality, if not 0, is the number of samples whose law is compared with that of the real data, at least quality.MinRows. The first
+	// Rows of them are those that have an RMSE.
+	Quality int
 }
 
 // Runs returns the number of runs of the plan.
@@ -31,13 +36,22 @@ func (p Plan) Runs() int { return len(p.Problems) * len(p.Solvers) * len(p.Grids
 //
 // The error of a deterministic solver is the root mean square, over elements, of the distance
 // from the flow's end. Grids that are not for a problem's schedule are left out, with a warning. On normal data the errors of the law are exact, from the coefficient
-// table, for every solver. tick is called after each run; the warnings tell which references are too coarse.
+// table, for every solver. On problems with real samples the Quality of the plan is measured, for every solver too. tick is called after each run; the warnings tell which references are too coarse.
 func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comparison, warnings []string, err error) {
 	for _, p := range plan.Problems {
 		x := solvers.Prior(p.Schedule, plan.Seed, plan.Rows, p.Dim)
 		ref, err := NewReference(ctx, p, x)
 		if err != nil {
 			return out, warnings, err
+		}
+		var real *quality.Reference
+		if plan.Quality > 0 && p.Real == nil {
+			warnings = append(warnings, fmt.Sprintf("%s: there are no real samples with which the quality of others could be compared", p.Name))
+		} else if plan.Quality > 0 {
+			if real, err = quality.NewReference(p.Real, p.RealClasses, p.Dim); err != nil {
+				return out, warnings, fmt.Errorf("%s: %w", p.Name, err)
+			}
+			x = solvers.Prior(p.Schedule, plan.Seed, max(plan.Rows, plan.Quality), p.Dim) // begins with the rows that it had
 		}
 		least := math.Inf(1)
 		unsuited := map[solvers.Grid]bool{}
@@ -56,7 +70,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 					continue
 				}
 				for _, budget := range plan.NFE {
-					c, ok, err := compare(ctx, p, s, g, budget, plan.Seed, x, ref)
+					c, ok, err := compare(ctx, p, s, g, budget, plan, x, ref, real)
 					if err != nil {
 						return out, warnings, fmt.Errorf("%s on %s at %d evaluations: %w", solvers.Name(s), p.Name, budget, err)
 					}
@@ -77,7 +91,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 	return out, warnings, nil
 }
 
-func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, seed uint64, x0 []float64, ref Reference) (c Comparison, ok bool, err error) {
+func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, plan Plan, x0 []float64, ref Reference, real *quality.Reference) (c Comparison, ok bool, err error) {
 	i := s.Info()
 	grid, err := gridFor(i, g, p.Schedule, budget)
 	if err != nil || grid == nil {
@@ -85,7 +99,7 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 	}
 	steps := len(grid) - 1
 	x, q := slices.Clone(x0), p.Problem
-	q.Noise = sde.Fresh{Seed: seed}
+	q.Noise = sde.Fresh{Seed: plan.Seed}
 	res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: grid, Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		return c, false, err
@@ -94,10 +108,15 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 		Seconds: res.Elapsed.Seconds()}
 	c.Nanoseconds = figure(float64(res.Elapsed.Nanoseconds()) / float64(len(x)*steps))
 	if !i.Stochastic {
-		c.RMSE = figure(rms(x, ref.X))
+		c.RMSE = figure(rms(x[:len(ref.X)], ref.X))
 		if c.RMSE != nil && ref.Error > 0 {
 			c.ReferenceError = figure(ref.Error)
 			*c.RMSE = max(*c.RMSE, ref.Error)
+		}
+	}
+	if real != nil {
+		if c.Quality, err = real.Measure(x[:plan.Quality*p.Dim], p.Class); err != nil {
+			return c, false, err
 		}
 	}
 	if p.Gaussian != nil {

@@ -2,7 +2,10 @@
 // error against the number of model evaluations.
 package study
 
-import "github.com/diffsolve/diffsolve/solvers"
+import (
+	"github.com/diffsolve/diffsolve/bench/quality"
+	"github.com/diffsolve/diffsolve/solvers"
+)
 
 // Results is what the study finds. Its parts are the JSON documents of the command line.
 type Results struct {
@@ -60,6 +63,9 @@ type Comparison struct {
 	// ReferenceError is how well the converged solution is known; null if it is exact or there is no RMSE. A smaller RMSE
 	// could not be told from none, and is reported as ReferenceError.
 	ReferenceError *float64 `json:"reference_error"`
+
+	// Quality compares the law of the samples with that of the real data; null if it was not asked for or there are no real data.
+	Quality *quality.Measures `json:"quality"`
 }
 
 // Samples is a few samples of a solver, for a picture.

@@ -25,6 +25,7 @@ var order = []string{
 	"solvers/solvertest",
 	"bench/problem",
 	"bench/scheduler",
+	"bench/quality",
 	"bench/study",
 	"bench/report",
 	"bench/command",
