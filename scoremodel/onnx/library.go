@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -51,17 +50,18 @@ func places() []string {
 	if program, err := os.Executable(); err == nil {
 		out = append(out, filepath.Join(filepath.Dir(program), versioned))
 	}
-	node := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
-	system := map[string]string{"windows": "win"}[runtime.GOOS]
-	if system == "" {
-		system = runtime.GOOS
+	// What the npm packages call this system: sherpa-onnx-win-x64, onnxruntime-node/bin/napi-v6/win32/x64.
+	sherpa, node := runtime.GOOS, runtime.GOOS
+	if runtime.GOOS == "windows" {
+		sherpa, node = "win", "win32"
 	}
+	machine := strings.Replace(runtime.GOARCH, "amd64", "x64", 1)
 	if dir, err := os.Getwd(); err == nil {
 		for {
 			modules := filepath.Join(dir, "node_modules")
 			out = append(out,
-				filepath.Join(modules, fmt.Sprintf("sherpa-onnx-%s-%s", system, node), versioned),
-				filepath.Join(modules, "onnxruntime-node", "bin", "napi-v*", strings.Replace(system, "win", "win32", 1), node, versioned))
+				filepath.Join(modules, "sherpa-onnx-"+sherpa+"-"+machine, versioned),
+				filepath.Join(modules, "onnxruntime-node", "bin", "napi-v*", node, machine, versioned))
 			up := filepath.Dir(dir)
 			if up == dir {
 				break

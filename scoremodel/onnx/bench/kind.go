@@ -69,7 +69,7 @@ func read(t problem.Tree, s sde.Schedule, dir string) (problem.Network, error) {
 			return problem.Network{}, err
 		}
 	}
-	return problem.Network{Model: m, Dim: net.Dim(), ImageSide: side(net.Shape())}, nil
+	return problem.Network{Model: m, Dim: net.Dim(), ImageSide: side(net.Shape()), Single: true}, nil
 }
 
 // guidance is what is given of it. plain is nil without.
