@@ -72,10 +72,10 @@ func newNetwork(file string, inputs, outputs []port, o Options) (*network, error
 	if err != nil {
 		return nil, err
 	}
-	n.output, err = choose("prediction", "Output", o.Output, outputs[:min(1, len(outputs))], nil, func(port) bool { return true })
-	if o.Output != "" {
-		n.output, err = choose("prediction", "Output", o.Output, outputs, nil, nil)
+	if o.Output == "" {
+		outputs = outputs[:min(1, len(outputs))]
 	}
+	n.output, err = choose("prediction", "Output", o.Output, outputs, nil, func(port) bool { return true })
 	if err != nil {
 		return nil, err
 	}
