@@ -84,7 +84,7 @@ func drawGallery(side int, list []study.Exhibit) image.Image {
 		wide = max(wide, xfont.MeasureString(bold, heading(e)).Ceil()-rift/2)
 	}
 	cell := image.Pt(wide+rift, head+high+foot)
-	m := image.NewGray(image.Rect(0, 0, 2*edge+across*cell.X-rift, 2*edge+down*cell.Y-foot/2))
+	m := image.NewGray(image.Rect(0, 0, 2*edge+across*cell.X-rift, 2*edge+down*cell.Y-foot/4))
 	draw.Draw(m, m.Bounds(), image.White, image.Point{}, draw.Src)
 	write := func(f xfont.Face, x, y int, h hue, s string) {
 		d := xfont.Drawer{Dst: m, Src: image.NewUniform(light[h]), Face: f, Dot: fixed.P(x, y)}
