@@ -1,5 +1,5 @@
 // Package problem holds the problems on which solvers are compared: a schedule, a model
-// that is exact, and, where there is one, the exact solution.
+// that is exact or a trained network, and, where there is one, the exact solution.
 //
 // Problems are built in, or read from JSON with [Read]. A [Reader] takes kinds of models that a program adds.
 package problem

@@ -103,6 +103,9 @@ func kernelMean(h2 float64, dim int, shift, v1, v2 float64) float64 {
 // TestClosedForms: over many draws the estimates of the distance between two normals scatter around its closed form, without bias, by as much as their
 // standard errors say.
 func TestClosedForms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many draws")
+	}
 	const dim, n, m, draws = 3, 120, 200, 25
 	for _, c := range []struct{ shift, deviation float64 }{{0, 1}, {0.5, 1}, {0.2, 1.6}} {
 		deviations := map[string][]float64{}

@@ -15,7 +15,9 @@
 //	ε   = W_o silu(h) + b_o.
 //
 // Unlike the exact models of package scoremodel, the network is wrong: its mean square error in ε on digits that it has not seen is 0.119. What
-// solvers are compared on is how well they follow its flow.
+// solvers are compared on is how well they follow its flow. Between the steps of the table log α is linear in time, so that the flow has a kink at each of
+// them: in long steps methods of high order gain less than their order, and only from about 500 steps on, when few kinks fall into a step, does the error come down to single
+// precision's, some 5e-7.
 //
 // The forward pass runs on gonum's BLAS. A row's prediction has the same bits in any batch, on one machine.
 package digitsnet
