@@ -19,6 +19,8 @@
 // [CFG], [CFGZero] and [APG] guide a conditional model by an unconditional one, and [StaticThreshold]
 // and [DynamicThreshold] limit the clean sample that a model predicts. They work row by row, and the results are Models.
 //
+// Models that know their Jacobian are [Differentiable]: the exact ones, and views and guidance of them. Likelihoods are made of its trace.
+//
 // States are float64; a single-precision network comes in through [Float32]. [Times] tells a network the time in the quantity that it
 // was trained on, such as the index of a DDPM step.
 //

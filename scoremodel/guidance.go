@@ -63,7 +63,7 @@ func (g CFG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (G
 	if g.Rescale > 0 && dim < 2 {
 		return nil, fmt.Errorf("scoremodel: CFG: Rescale is %v and rows of %d elements have no deviation to keep", g.Rescale, dim)
 	}
-	return newGuided("CFG", conditional, unconditional, dim, s, g.In, func(m, c, u []float64, _ float64) {
+	out, err := newGuided("CFG", conditional, unconditional, dim, s, g.In, func(m, c, u []float64, _ float64) {
 		blend(m, c, u, g.Scale)
 		if g.Rescale == 0 {
 			return
@@ -73,6 +73,10 @@ func (g CFG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (G
 			vec.Lin(m, vec.Term{C: 1 + g.Rescale*(deviation(c)/own-1), X: m})
 		}
 	})
+	if err == nil && g.Rescale == 0 {
+		return &linear{out.(*guided), g.Scale}, nil
+	}
+	return out, err
 }
 
 // CFGZero is CFG-Zero* [fan2025cfgzero], guidance for flow matching: u is first scaled to fit c,

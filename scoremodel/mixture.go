@@ -112,6 +112,7 @@ type workspace struct {
 	bias   []float64 // K: the part of the logit that does not depend on x
 	turned []float64 // K × rows × dim of a general mixture: x - αm_k along the axes of k
 	spare  []float64 // rows × dim
+	row    []float64 // 4 × dim, for the derivatives
 }
 
 func (m *Mixture) workspace() *workspace {
@@ -120,7 +121,7 @@ func (m *Mixture) workspace() *workspace {
 	}
 	k := len(m.logWeights)
 	w := &workspace{x: make([]float64, blockRows*m.dim), logits: make([]float64, blockRows*k),
-		gain: make([]float64, k), bias: make([]float64, k), spare: make([]float64, blockRows*m.dim)}
+		gain: make([]float64, k), bias: make([]float64, k), spare: make([]float64, blockRows*m.dim), row: make([]float64, 4*m.dim)}
 	if m.round == nil {
 		w.turned = make([]float64, k*blockRows*m.dim)
 	}
@@ -128,7 +129,10 @@ func (m *Mixture) workspace() *workspace {
 }
 
 // Predict implements Model.
-func (m *Mixture) Predict(dst, x []float64, t float64) error {
+func (m *Mixture) Predict(dst, x []float64, t float64) error { return m.predict(dst, x, t, nil) }
+
+// predict writes the prediction to dst, and shows the workspace of each block of rows, dst[lo:hi], to after, unless that is nil.
+func (m *Mixture) predict(dst, x []float64, t float64, after func(lo, hi int, w *workspace, p sde.Point)) error {
 	if len(dst) != len(x) || len(x)%m.dim != 0 {
 		panic("scoremodel: state is not a whole number of rows")
 	}
@@ -144,6 +148,9 @@ func (m *Mixture) Predict(dst, x []float64, t float64) error {
 			m.gatherRound(dst[lo:hi], w, p)
 		} else {
 			m.gather(dst[lo:hi], w, p)
+		}
+		if after != nil {
+			after(lo, hi, w, p)
 		}
 	}
 	return nil

@@ -65,6 +65,11 @@
 // [StartAt], [Strength] and [Renoise] start a run from a noised sample, [RePaint] fills in what of a sample is not known, and
 // [CFGPP] guides. Guidance and thresholds that are properties of the prediction alone are in package scoremodel.
 //
+// # Likelihood
+//
+// [LogLikelihood] carries a sample to noise together with the integral of the flow's divergence, under error control, and so finds the
+// density of what the flow makes of noise, in nats and in bits per dimension.
+//
 // # Methods that do not converge
 //
 // Some methods are made for models that were distilled, or approximate a law that no step count makes exact. Their Info says

@@ -1,5 +1,5 @@
 // Package command is the command line of diffsolve: the study, the list of solvers, coefficient tables, certificates,
-// equivalences, comparisons and samples. It is a package, so that programs which add kinds of models to it, as
+// equivalences, comparisons, samples and likelihoods. It is a package, so that programs which add kinds of models to it, as
 // those in modules of their own do, share it whole.
 package command
 
@@ -103,7 +103,7 @@ func newRoot(c *console) *cobra.Command {
 	root.Short = "compare solvers of diffusion models; without a command, do the study"
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	commands := []*cobra.Command{newStudy(c), newList(c), newTrace(c), newOrder(c), newEquiv(c), newCompare(c), newSample(c), newGallery(c)}
+	commands := []*cobra.Command{newStudy(c), newList(c), newTrace(c), newOrder(c), newEquiv(c), newCompare(c), newSample(c), newGallery(c), newLikelihood(c)}
 	root.AddCommand(commands...)
 	var names []string
 	for _, command := range commands {

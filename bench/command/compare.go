@@ -73,6 +73,7 @@ func newCompare(c *console) *cobra.Command {
 	cmd.Flags().IntVar(&plan.Quality, "quality", 0, "samples whose law is compared with real ones, at least 40; 0 for none, 1000 if no number is given")
 	cmd.Flags().Lookup("quality").NoOptDefVal = "1000"
 	cmd.Flags().Uint64Var(&plan.Seed, "seed", 1, "seed of the initial states and the noise")
+	cmd.Flags().BoolVar(&plan.Inversion, "inversion", false, "measure, too, what is left of a sample after inversion to noise and sampling from it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as one JSON document")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
 	return cmd

@@ -12,18 +12,20 @@ import (
 
 // A metric is a figure of merit of a comparison, smaller being better, with its standard error if it is an estimate.
 type metric struct {
-	name string
-	of   func(study.Comparison) (value, se *float64)
+	name  string
+	of    func(study.Comparison) (value, se *float64)
+	least float64 // what is drawn: values below are rounding, and would flatten the rest of the picture
 }
 
 var metrics = [...]metric{
-	{"RMSE", func(c study.Comparison) (value, se *float64) { return c.RMSE, nil }},
-	{"W₂", func(c study.Comparison) (value, se *float64) { return c.W2, nil }},
-	{"Fréchet distance²", measured(func(m *quality.Measures) *quality.Estimate { return &m.Frechet })},
-	{"sliced W₂²", measured(func(m *quality.Measures) *quality.Estimate { return &m.SlicedW2 })},
-	{"MMD²", measured(func(m *quality.Measures) *quality.Estimate { return &m.MMD2 })},
-	{"share of split votes", measured(func(m *quality.Measures) *quality.Estimate { return m.SplitVote })},
-	{"share of wrong classes", measured(func(m *quality.Measures) *quality.Estimate { return m.WrongClass })},
+	{"RMSE", func(c study.Comparison) (value, se *float64) { return c.RMSE, nil }, 0},
+	{"W₂", func(c study.Comparison) (value, se *float64) { return c.W2, nil }, 0},
+	{"inversion error", func(c study.Comparison) (value, se *float64) { return c.Inversion, nil }, 1e-10}, // of reversible solvers there is none
+	{"Fréchet distance²", measured(func(m *quality.Measures) *quality.Estimate { return &m.Frechet }), 0},
+	{"sliced W₂²", measured(func(m *quality.Measures) *quality.Estimate { return &m.SlicedW2 }), 0},
+	{"MMD²", measured(func(m *quality.Measures) *quality.Estimate { return &m.MMD2 }), 0},
+	{"share of split votes", measured(func(m *quality.Measures) *quality.Estimate { return m.SplitVote }), 0},
+	{"share of wrong classes", measured(func(m *quality.Measures) *quality.Estimate { return m.WrongClass }), 0},
 }
 
 func measured(of func(*quality.Measures) *quality.Estimate) func(study.Comparison) (value, se *float64) {
@@ -134,11 +136,11 @@ func (t *contest) best(budget int) (least outcome, ok bool) {
 	return least, ok
 }
 
-// points returns the outcomes of a contestant that a logarithmic axis can show, by evaluations made.
-func (r contestant) points() []point {
+// points returns the outcomes of a contestant that a logarithmic axis can show and that are not below least, by evaluations made.
+func (r contestant) points(least float64) []point {
 	var out []point
 	for _, o := range r.by {
-		if p := (point{float64(o.nfe), o.value}); p.drawable() {
+		if p := (point{float64(o.nfe), o.value}); p.drawable() && p.y >= least {
 			out = append(out, p)
 		}
 	}
@@ -150,7 +152,7 @@ func (r contestant) points() []point {
 func (t *contest) envelope() []point {
 	var all []point
 	for _, r := range t.rows {
-		all = append(all, r.points()...)
+		all = append(all, r.points(t.least)...)
 	}
 	slices.SortFunc(all, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
 	var out []point
@@ -179,7 +181,7 @@ func (t *contest) figure() *figure {
 	box := newBounds()
 	var members [len(families)][]curve
 	for _, r := range t.rows {
-		points := r.points()
+		points := r.points(t.least)
 		if len(points) == 0 {
 			continue
 		}

@@ -146,7 +146,7 @@ func TestEnvelope(t *testing.T) {
 		best := c.envelope()
 		var all []point
 		for _, r := range c.rows {
-			all = append(all, r.points()...)
+			all = append(all, r.points(c.least)...)
 		}
 		for i, p := range best {
 			if i > 0 && !(p.x > best[i-1].x && p.y < best[i-1].y) {
@@ -255,5 +255,26 @@ func TestPicture(t *testing.T) {
 		if got := m.RGBAAt(i%2, i/2).R; math.Abs(float64(got)-float64(want)) > 1 {
 			t.Errorf("pixel %d of value %v is %d, want %d", i, s.X[4+i], got, want)
 		}
+	}
+}
+
+// TestInversionError: a reversible solver, which is left with rounding, is in the table and neither in the picture nor
+// the bound of its range.
+func TestInversionError(t *testing.T) {
+	value := func(v float64) *float64 { return &v }
+	list := contests([]study.Comparison{
+		{Problem: "gaussian", Solver: "ddim", Grid: "quadratic", Budget: 5, NFE: 5, Inversion: value(0.25)},
+		{Problem: "gaussian", Solver: "ddim", Grid: "quadratic", Budget: 10, NFE: 10, Inversion: value(0.125)},
+		{Problem: "gaussian", Solver: "bdia", Grid: "quadratic", Budget: 10, NFE: 10, Inversion: value(1e-16)},
+	})
+	if len(list) != 1 || list[0].name != "inversion error" || len(list[0].rows) != 2 {
+		t.Fatalf("contests = %+v, want one of the inversion error with two solvers", list)
+	}
+	want := []point{{5, 0.25}, {10, 0.125}}
+	if got := list[0].envelope(); !slices.Equal(got, want) || list[0].figure() == nil {
+		t.Errorf("the picture's envelope is %v, want %v", got, want)
+	}
+	if least, ok := list[0].best(10); !ok || least.value != 1e-16 {
+		t.Errorf("the table's best is %v, want 1e-16", least.value)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/quality"
+	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -26,6 +27,9 @@ type Plan struct {
 	// Quality, if not 0, is the number of samples whose law is compared with that of the real data, at least quality.MinRows. The first
 	// Rows of them are those that have an RMSE.
 	Quality int
+
+	// Inversion asks for the round trip, too, of the solvers that can be inverted, at three times the cost.
+	Inversion bool
 }
 
 // Runs returns the number of runs of the plan.
@@ -113,6 +117,11 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 			c.ReferenceError = figure(ref.Error)
 			*c.RMSE = max(*c.RMSE, ref.Error)
 		}
+		if plan.Inversion {
+			if c.Inversion, err = roundTrip(ctx, s, p, grid, ref.X); err != nil {
+				return c, false, err
+			}
+		}
 	}
 	if real != nil {
 		if c.Quality, err = real.Measure(x[:plan.Quality*p.Dim], p.Class); err != nil {
@@ -138,6 +147,28 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 		c.W2, c.MeanError, c.VarianceError = figure(w2), figure(mean), figure(variance)
 	}
 	return c, true, nil
+}
+
+// roundTrip returns the root-mean-square distance from the samples of what s makes of the noise to which it inverts them. Exactly reversible
+// solvers go with their companion, and miss by rounding. It is nil where the run cannot be inverted, or leaves the finite numbers.
+func roundTrip(ctx context.Context, s solvers.Solver, p *problem.Problem, grid, samples []float64) (*float64, error) {
+	set := &solvers.Settings{Grid: grid, Workers: runtime.GOMAXPROCS(0)}
+	pair := &solvers.Pair{X: slices.Clone(samples)}
+	_, err := solvers.InvertPair(ctx, s, p.Problem, pair, set)
+	if err == nil {
+		_, err = solvers.SamplePair(ctx, s, p.Problem, pair, set)
+	} else if errors.Is(err, solvers.ErrParameter) { // it has no companion
+		if _, err = solvers.Invert(ctx, s, p.Problem, pair.X, set); err == nil {
+			_, err = solvers.Sample(ctx, s, p.Problem, pair.X, set)
+		}
+	}
+	switch {
+	case errors.Is(err, solvers.ErrGrid), errors.Is(err, solvers.ErrParameter), errors.Is(err, ode.ErrNonFinite):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return figure(rms(pair.X, samples)), nil
 }
 
 // gridFor returns the longest grid that a budget of evaluations allows, or nil if it allows no step. The step to

@@ -59,6 +59,7 @@ type Comparison struct {
 	VarianceError *float64 `json:"variance_error"`
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
+	Inversion     *float64 `json:"inversion_error"` // of the round trip from data to noise and back; null unless asked for
 
 	// ReferenceError is how well the converged solution is known; null if it is exact or there is no RMSE. A smaller RMSE
 	// could not be told from none, and is reported as ReferenceError.

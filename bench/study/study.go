@@ -14,7 +14,7 @@ import (
 type Progress func(done, total int, what string)
 
 // Run is the main job: the equivalences, the certified orders, and the error on real
-// digits and on a network trained on them against the number of evaluations, of every solver of the catalogue. It takes well under
+// digits and on a network trained on them against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too. It takes well under
 // a minute on two cores. What is finished when ctx ends is returned with the error.
 func Run(ctx context.Context, progress Progress) (*Results, error) {
 	start := time.Now()
@@ -45,7 +45,7 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 		}
 	}
 	sampling := []solvers.Grid{solvers.QuadraticGrid{}}
-	onGaussian := Plan{Problems: exact[:1], Solvers: all, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1}
+	onGaussian := Plan{Problems: exact[:1], Solvers: all, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1, Inversion: true}
 	onDigits := Plan{Problems: []*problem.Problem{digits}, Solvers: deterministic, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1}
 	onNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: deterministic, Grids: sampling, NFE: []int{5, 10, 20, 50}, Rows: 10, Seed: 1}
 	pictures := Plan{Problems: []*problem.Problem{digits}, Solvers: all, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}

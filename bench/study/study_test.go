@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -105,6 +106,53 @@ func TestCompareGaussian(t *testing.T) {
 		if math.Abs(*c.RMSE/rms.Errors[i]-1) > 0.04 {
 			t.Errorf("rmse at %d steps = %v, want about %v", c.Steps, *c.RMSE, rms.Errors[i])
 		}
+	}
+}
+
+// TestCompareInversion: the round trip of a reversible solver misses by rounding, that of DDIM by an error of the first
+// order, and a stochastic solver has none.
+func TestCompareInversion(t *testing.T) {
+	list := []solvers.Solver{solvers.DDIM{}, solvers.BDIA{}, solvers.DDIM{Eta: 1}}
+	plan := study.Plan{Problems: builtin(t, "mixture1d"), Solvers: list, Grids: []solvers.Grid{solvers.LambdaGrid{}},
+		NFE: []int{40, 80}, Rows: 8, Seed: 1, Inversion: true}
+	got, _, err := study.Compare(context.Background(), plan, ignore)
+	if err != nil || len(got) != 6 {
+		t.Fatalf("Compare returns %d rows, error %v", len(got), err)
+	}
+	if ratio := *got[0].Inversion / *got[1].Inversion; math.Abs(ratio-2) > 0.2 {
+		t.Errorf("twice the steps divide DDIM's round trip by %.2f, want 2", ratio)
+	}
+	for i, c := range got[2:] {
+		if c.Solver == "bdia" && !(*c.Inversion < 1e-12) || i >= 2 && c.Inversion != nil {
+			t.Errorf("the round trip of %s misses by %v", c.Solver, c.Inversion)
+		}
+	}
+	// The round trip is that of the exact samples.
+	p := plan.Problems[0]
+	x := solvers.Prior(p.Schedule, 1, 8, 1)
+	if err := p.Flow(x, x, 1, 1e-3); err != nil {
+		t.Fatal(err)
+	}
+	grid, err := solvers.LambdaGrid{}.Times(p.Schedule, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, set, sum := slices.Clone(x), &solvers.Settings{Grid: grid}, 0.0
+	if _, err := solvers.Invert(context.Background(), list[0], p.Problem, y, set); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := solvers.Sample(context.Background(), list[0], p.Problem, y, set); err != nil {
+		t.Fatal(err)
+	}
+	for i := range x {
+		sum += (x[i] - y[i]) * (x[i] - y[i]) / 8
+	}
+	if want := math.Sqrt(sum); math.Abs(*got[0].Inversion-want) > 1e-12 {
+		t.Errorf("inversion error %v, want %v", *got[0].Inversion, want)
+	}
+	plan.Inversion = false
+	if got, _, err = study.Compare(context.Background(), plan, ignore); err != nil || got[0].Inversion != nil {
+		t.Errorf("Compare measures the round trip though it was not asked to (error %v)", err)
 	}
 }
 
