@@ -159,6 +159,7 @@ func (a Adams) Stepper(f Func, n int) (Stepper, error) {
 // A starter is a stepper whose evaluations at the ends of a step can be had.
 type starter interface {
 	Stepper
+	Counter
 	first() []float64         // f at the beginning of the latest step
 	last(t float64) []float64 // f at the end of it if that is at t and known, or nil
 }
@@ -169,7 +170,7 @@ func (r *rungeKutta) last(t float64) []float64 {
 	if !r.ahead || r.at.To != t {
 		return nil
 	}
-	return r.k[len(r.k)-1]
+	return r.k[r.end]
 }
 
 func (r *expRungeKutta) first() []float64         { return r.k[0] }
@@ -189,6 +190,7 @@ type adams struct {
 	arrived  bool      // in mode PEC: ahead becomes the newest value
 	starting bool      // the latest step was the starter's
 	terms    []vec.Term
+	nfe      int // evaluations, but for the starter's
 
 	// Of the latest step, in units of it: 0 is its beginning and 1 its end.
 	h                    float64
@@ -233,7 +235,7 @@ func (a *adams) Step(dst, src []float64, at Span) error {
 		return nil
 	}
 	vec.Lin(a.trial, terms...)
-	if err := a.f(a.ahead, a.trial, at.To); err != nil {
+	if err := a.eval(a.ahead, a.trial, at.To); err != nil {
 		return err
 	}
 	a.arrived = a.Mode == PEC
@@ -258,7 +260,7 @@ func (a *adams) arrive(src []float64, t float64) error {
 			return nil
 		}
 	}
-	return a.f(value, src, t)
+	return a.eval(value, src, t)
 }
 
 // push makes room for a value of f at the time t and returns where to write it.
@@ -289,7 +291,42 @@ func (a *adams) weigh(at Span) {
 }
 
 func (a *adams) Derivative(dst, x []float64, t float64) error {
-	return linearDerivative(dst, x, t, a.Linear, a.f)
+	return linearDerivative(dst, x, t, a.Linear, a.eval)
+}
+
+// eval evaluates the vector field.
+func (a *adams) eval(dst, x []float64, t float64) error {
+	a.nfe++
+	return a.f(dst, x, t)
+}
+
+// NFE and Cost implement Counter. There is no interpolant.
+func (a *adams) NFE() int {
+	if a.starter == nil {
+		return a.nfe
+	}
+	return a.nfe + a.starter.NFE()
+}
+
+func (a *adams) Cost(at Span, _ bool) int {
+	known := a.known
+	if at.Fresh() {
+		known = 0
+	}
+	if at.Retry && a.starting || !at.Retry && known < a.starts {
+		return a.starter.Cost(at, false)
+	}
+	n := 0
+	if a.Mode != Bashforth {
+		n++
+	}
+	switch {
+	case at.Retry, a.arrived && !at.Fresh():
+	case a.starter != nil && known > 0 && a.starter.last(at.From) != nil:
+	default:
+		n++
+	}
+	return n
 }
 
 type adamsEstimator struct{ *adams }

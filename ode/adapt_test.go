@@ -486,8 +486,8 @@ func TestAdaptNonFiniteField(t *testing.T) {
 				}
 				continue
 			}
-			if stats.Status != ode.NonFinite || !errors.Is(err, ode.ErrNonFinite) {
-				t.Errorf("%s = %v, %v, want %v, %v", what, stats.Status, err, ode.NonFinite, ode.ErrNonFinite)
+			if stats.Status != ode.NonFiniteField || !errors.Is(err, ode.ErrNonFiniteField) || !errors.Is(err, ode.ErrNonFinite) {
+				t.Errorf("%s = %v, %v, want %v, %v", what, stats.Status, err, ode.NonFiniteField, ode.ErrNonFiniteField)
 				continue
 			}
 			r.check(t, what, test.from, test.to, stats, x)

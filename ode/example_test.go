@@ -83,6 +83,47 @@ func ExampleControl_Adapt() {
 	// done, error below 1e-9: true, longest over shortest step above 20: true, <nil>
 }
 
+// A ball that falls from a height of 5 with g = 10 hits the ground after a second, at a speed of 10.
+func ExampleControl_Solve() {
+	fall := func(dst, x []float64, _ float64) error {
+		dst[0], dst[1] = x[1], -10
+		return nil
+	}
+	x := []float64{5, 0}
+	st := ode.Tsit5.Stepper(fall, 2).(ode.Estimator)
+	res, err := ode.Control{}.Solve(context.Background(), st, x, 0, 9, ode.Output{
+		Times: []float64{0, 0.5, 1.5},
+		Write: func(_ int, t float64, x []float64) error {
+			fmt.Printf("at %.1f height %.2f\n", t, x[0])
+			return nil
+		},
+		Events: []ode.Event{{G: func(x []float64, _ float64) float64 { return x[0] }, Direction: -1, Terminal: true}},
+	})
+	fmt.Printf("%v at %.6f, speed %.6f, %v\n", res.Status, res.T, -x[1], err)
+	// Output:
+	// at 0.0 height 5.00
+	// at 0.5 height 3.75
+	// event reached at 1.000000, speed 10.000000, <nil>
+}
+
+// A loop of one's own sees every step and its error, and may stop when it likes.
+func ExampleIntegration() {
+	grow := func(dst, x []float64, _ float64) error {
+		dst[0] = x[0]
+		return nil
+	}
+	in, err := ode.Control{Rel: 1e-6, Abs: 1e-6}.Start(ode.DP5.Stepper(grow, 1).(ode.Estimator), []float64{1}, 0, 10)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for in.Next(context.Background()) && in.State()[0] < 20 {
+	}
+	fmt.Println(in.State()[0] > 20, in.Span().To < 4, in.LocalError() <= 1, in.Err())
+	// Output:
+	// true true true <nil>
+}
+
 // Any explicit Runge–Kutta method is a value: this is Kutta's third-order rule.
 func ExampleTableau_Stepper() {
 	kutta := ode.Tableau{

@@ -152,11 +152,28 @@ type expRungeKutta struct {
 	k      [][]float64 // the stages
 	x      []float64   // the argument of a stage
 	terms  []vec.Term
+	nfe    int
+}
+
+// eval evaluates the vector field.
+func (r *expRungeKutta) eval(dst, x []float64, t float64) error {
+	r.nfe++
+	return r.f(dst, x, t)
+}
+
+// NFE and Cost implement Counter. There is no interpolant.
+func (r *expRungeKutta) NFE() int { return r.nfe }
+
+func (r *expRungeKutta) Cost(at Span, _ bool) int {
+	if at.Retry {
+		return len(r.k) - 1
+	}
+	return len(r.k)
 }
 
 func (r *expRungeKutta) Step(dst, src []float64, at Span) error {
 	if !at.Retry { // k[0] depends on From and src alone
-		if err := r.f(r.k[0], src, at.From); err != nil {
+		if err := r.eval(r.k[0], src, at.From); err != nil {
 			return err
 		}
 	}
@@ -165,7 +182,7 @@ func (r *expRungeKutta) Step(dst, src []float64, at Span) error {
 	for i := 1; i < len(r.k); i++ {
 		c := r.tab.C[i]
 		vec.Lin(r.x, r.combine(src, math.Exp(c*r.linear*h), h, a[i])...)
-		if err := r.f(r.k[i], r.x, at.Time(c)); err != nil {
+		if err := r.eval(r.k[i], r.x, at.Time(c)); err != nil {
 			return err
 		}
 	}
@@ -185,7 +202,7 @@ func (r *expRungeKutta) combine(src []float64, carry, h float64, a []float64) []
 }
 
 func (r *expRungeKutta) Derivative(dst, x []float64, t float64) error {
-	return linearDerivative(dst, x, t, r.linear, r.f)
+	return linearDerivative(dst, x, t, r.linear, r.eval)
 }
 
 // linearDerivative writes linear·x + f(x, t) to dst.

@@ -116,7 +116,10 @@ func TestStatusString(t *testing.T) {
 		{ode.NonFinite, "not finite"},
 		{ode.StepTooSmall, "step too small"},
 		{ode.TooManySteps, "too many steps"},
-		{ode.TooManySteps + 1, "Status(8)"},
+		{ode.TooManyEvaluations, "too many evaluations"},
+		{ode.NonFiniteField, "vector field not finite"},
+		{ode.EventReached, "event reached"},
+		{ode.EventReached + 1, "Status(11)"},
 		{-1, "Status(-1)"},
 	} {
 		if got := test.s.String(); got != test.want {
@@ -326,7 +329,7 @@ func TestIntegrateEmptyState(t *testing.T) {
 			seen++
 			return nil
 		})
-		want := ode.Stats{Status: ode.Done, Steps: 2, HMin: 0.5, HMax: 0.5}
+		want := ode.Stats{Status: ode.Done, Steps: 2, NFE: 2 * tab.Evaluations(), HMin: 0.5, HMax: 0.5}
 		if err != nil || stats != want || seen != 2 {
 			t.Errorf("%s of an empty state = %+v, %v and %d steps seen, want %+v", tab.Name, stats, err, seen, want)
 		}

@@ -65,11 +65,35 @@ type Estimator interface {
 	LocalError(dst []float64) (power float64, err error)
 }
 
+// A PairEstimator is an Estimator with two estimates of the error, a fine one e and a coarse one c of lower order. Control
+// then takes, for each row and with root mean squares in units of the tolerance,
+//
+//	E = e² / √(e² + 0.01 c²)
+//
+// which is near e when the two agree, and much less where the coarse one says that e, itself of a low order, is far too
+// pessimistic [hairer1993, II.10].
+type PairEstimator interface {
+	Estimator
+
+	// LocalErrors writes the two estimates for the latest Step to fine and coarse, as LocalError does the one, and returns the power of the step's
+	// length with which E vanishes where c dominates.
+	LocalErrors(fine, coarse []float64) (power float64, err error)
+}
+
 // A Deriver is a Stepper that can evaluate the vector field it integrates, from
 // which Control.Adapt finds the length of the first step.
 type Deriver interface {
 	// Derivative writes dx/dt at (x, t) to dst.
 	Derivative(dst, x []float64, t float64) error
+}
+
+// A Counter is a Stepper that counts the evaluations of its vector field: exactly the calls that the user's function saw.
+type Counter interface {
+	// NFE returns the evaluations made since the Stepper was made, by all of its methods.
+	NFE() int
+
+	// Cost returns the most evaluations that Step over at will take, with LocalError after it if there is one and Interpolate if that is asked for.
+	Cost(at Span, interpolate bool) int
 }
 
 // An Observer sees every accepted step and the state at its end, which it must
@@ -79,29 +103,44 @@ type Observer func(at Span, x []float64) error
 
 // Errors of Integrate and Adapt, wrapped in a *StepError where a step is to blame.
 var (
-	ErrStop         = errors.New("ode: stop")
-	ErrNonFinite    = errors.New("ode: state is not finite")
-	ErrStepTooSmall = errors.New("ode: step is too small for the precision of the time")
-	ErrTooManySteps = errors.New("ode: too many steps")
-	ErrGrid         = errors.New("ode: bad grid")
+	ErrStop               = errors.New("ode: stop")
+	ErrNonFinite          = errors.New("ode: state is not finite")
+	ErrStepTooSmall       = errors.New("ode: step is too small")
+	ErrTooManySteps       = errors.New("ode: too many steps")
+	ErrTooManyEvaluations = errors.New("ode: the budget of evaluations is spent")
+	ErrMutated            = errors.New("ode: the vector field modified its argument")
+	ErrGrid               = errors.New("ode: bad grid")
 )
+
+// ErrNonFiniteField tells that the vector field was not finite where the state was. It is an ErrNonFinite too.
+var ErrNonFiniteField error = nonFiniteField{}
+
+type nonFiniteField struct{}
+
+func (nonFiniteField) Error() string { return "ode: vector field is not finite" }
+
+func (nonFiniteField) Is(target error) bool { return target == ErrNonFinite }
 
 // Status tells how an integration ended.
 type Status int
 
 // The ways in which an integration ends.
 const (
-	NotRun       Status = iota // no step was tried: the input was refused
-	Done                       // the end of the interval was reached
-	Stopped                    // the observer returned ErrStop
-	Cancelled                  // the context was cancelled
-	Failed                     // the vector field, the noise or the observer returned an error
-	NonFinite                  // a NaN or an infinity appeared
-	StepTooSmall               // the tolerance asked for steps below the precision of the time
-	TooManySteps               // Control.MaxSteps proposals did not reach the end
+	NotRun             Status = iota // no step was tried: the input was refused
+	Done                             // the end of the interval was reached
+	Stopped                          // the observer returned ErrStop
+	Cancelled                        // the context was cancelled
+	Failed                           // the vector field, the noise or the observer returned an error
+	NonFinite                        // a NaN or an infinity appeared in the state
+	StepTooSmall                     // the tolerance asked for steps below Control.Min or the precision of the time
+	TooManySteps                     // Control.MaxSteps proposals did not reach the end
+	TooManyEvaluations               // the next proposal could take more than Control.MaxNFE
+	NonFiniteField                   // the vector field returned a NaN or an infinity
+	EventReached                     // a terminal event happened
 )
 
-var statusNames = [...]string{"not run", "done", "stopped", "cancelled", "failed", "not finite", "step too small", "too many steps"}
+var statusNames = [...]string{"not run", "done", "stopped", "cancelled", "failed", "not finite", "step too small", "too many steps",
+	"too many evaluations", "vector field not finite", "event reached"}
 
 func (s Status) String() string {
 	if s < 0 || int(s) >= len(statusNames) {
@@ -115,6 +154,7 @@ type Stats struct {
 	Status   Status
 	Steps    int     // accepted steps
 	Rejected int     // rejected proposals
+	NFE      int     // calls of the vector field, if the stepper is a Counter; otherwise 0
 	HMin     float64 // least and greatest length of an accepted step; 0 if there was none
 	HMax     float64
 }
@@ -191,8 +231,7 @@ func CheckGrid(grid []float64) error {
 //
 // Errors: ErrGrid before any step; otherwise a *StepError that wraps ErrNonFinite,
 // the context's error, or what st or observe returned.
-func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Observer) (Stats, error) {
-	var stats Stats
+func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Observer) (stats Stats, err error) {
 	if err := CheckGrid(grid); err != nil {
 		return stats, err
 	}
@@ -202,6 +241,10 @@ func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Obser
 	}
 	now, next := x, make([]float64, len(x))
 	defer func() { settle(x, now) }()
+	if counter, ok := st.(Counter); ok {
+		before := counter.NFE()
+		defer func() { stats.NFE = counter.NFE() - before }()
+	}
 	for at := range Spans(grid) {
 		if err := ctx.Err(); err != nil {
 			stats.Status = Cancelled
@@ -212,8 +255,9 @@ func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Obser
 			return stats, &StepError{at, -1, err}
 		}
 		if i := vec.FirstNonFinite(next); i >= 0 {
-			stats.Status = NonFinite
-			return stats, &StepError{at, i, ErrNonFinite}
+			err := nonFinite(st)
+			stats.Status = statusOf(err)
+			return stats, &StepError{at, i, err}
 		}
 		now, next = next, now
 		stats.accept(at)
@@ -238,11 +282,21 @@ func Walk(st Stepper, x, grid []float64) error {
 	return nil
 }
 
+// nonFinite returns the error of a step of st to a state that is not finite.
+func nonFinite(st Stepper) error {
+	if s, ok := st.(interface{ fieldIsFinite() bool }); ok && !s.fieldIsFinite() {
+		return ErrNonFiniteField
+	}
+	return ErrNonFinite
+}
+
 // statusOf classifies an error that a step returned.
 func statusOf(err error) Status {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Cancelled
+	case errors.Is(err, ErrNonFiniteField):
+		return NonFiniteField
 	case errors.Is(err, ErrNonFinite):
 		return NonFinite
 	}

@@ -20,6 +20,9 @@ type Tableau struct {
 	A             [][]float64 // A[i] holds i coefficients
 	B             []float64
 	Embedded      []float64
+	CoarseOrder   int       // order of the coarse solution, 0 if there is none
+	Coarse        []float64 // weights of a third solution, which corrects the estimate: see PairEstimator
+	Dense         Dense     // the interpolant within a step
 }
 
 // The tableaus. Each passes the order conditions of all rooted trees up to its
@@ -102,7 +105,7 @@ var (
 		B:        []float64{2. / 9, 1. / 3, 4. / 9, 0},
 		Embedded: []float64{7. / 24, 1. / 4, 1. / 3, 1. / 8}}
 
-	// DP5 is the 5(4) pair RK5(4)7M of [dormand1980].
+	// DP5 is the 5(4) pair RK5(4)7M of [dormand1980], with the quartic of [shampine1986].
 	DP5 = Tableau{Name: "dp5", Order: 5, EmbeddedOrder: 4,
 		C: []float64{0, 1. / 5, 3. / 10, 4. / 5, 8. / 9, 1, 1},
 		A: [][]float64{
@@ -115,7 +118,10 @@ var (
 			{35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84},
 		},
 		B:        []float64{35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84, 0},
-		Embedded: []float64{5179. / 57600, 0, 7571. / 16695, 393. / 640, -92097. / 339200, 187. / 2100, 1. / 40}}
+		Embedded: []float64{5179. / 57600, 0, 7571. / 16695, 393. / 640, -92097. / 339200, 187. / 2100, 1. / 40},
+		Dense: Dense{Order: 4, D: [][]float64{{ // [shampine1986], as a term on top of Hermite's cubic [hairer1993, II.6]
+			-12715105075. / 11282082432, 0, 87487479700. / 32700410799, -10690763975. / 1880347072,
+			701980252875. / 199316789632, -1453857185. / 822651844, 69997945. / 29380423}}}}
 )
 
 // Tableaus returns every tableau of this package.
@@ -152,18 +158,22 @@ func (tab Tableau) Evaluations() int {
 	return len(tab.B)
 }
 
-// Stepper binds tab to f for states of n elements. The result is a Deriver, and an
-// Estimator if tab has an embedded solution.
+// Stepper binds tab to f for states of n elements. The result is a Deriver, a Counter and an Interpolator, an
+// Estimator if tab has an embedded solution, and a PairEstimator if it has a coarse one too.
 //
 // The last stage of a first-same-as-last method serves only the error estimate, so it
 // is evaluated when LocalError asks for it; fixed grids do not pay for it.
 func (tab Tableau) Stepper(f Func, n int) Stepper {
 	s := len(tab.B)
-	r := &rungeKutta{tab: tab, f: f, fsal: tab.FirstSameAsLast(), x: make([]float64, n),
-		k: make([][]float64, s), terms: make([]vec.Term, 0, s+1)}
-	for i := range r.k {
+	r := &rungeKutta{tab: tab, f: f, fsal: tab.FirstSameAsLast(), end: s, x: make([]float64, n)}
+	if r.fsal {
+		r.end--
+	}
+	r.k = make([][]float64, r.end+1+len(tab.Dense.C))
+	for i := range s {
 		r.k[i] = make([]float64, n)
 	}
+	r.terms = make([]vec.Term, 0, len(r.k)+2)
 	if tab.Embedded == nil {
 		return r
 	}
@@ -171,7 +181,14 @@ func (tab Tableau) Stepper(f Func, n int) Stepper {
 	for i, b := range tab.B {
 		e.weights[i] = b - tab.Embedded[i]
 	}
-	return e
+	if tab.Coarse == nil {
+		return e
+	}
+	p := &paired{embedded: e, coarse: make([]float64, s)}
+	for i, b := range tab.B {
+		p.coarse[i] = b - tab.Coarse[i]
+	}
+	return p
 }
 
 type rungeKutta struct {
@@ -179,32 +196,61 @@ type rungeKutta struct {
 	f     Func
 	fsal  bool
 	at    Span        // the latest step
-	ahead bool        // k[last] holds f at the end of it
-	k     [][]float64 // the stages
+	end   int         // k[end] is where f at the end of it goes
+	ahead bool        // k[end] holds it
+	dense bool        // the stages after it are known too
+	k     [][]float64 // the stages, f at the end and the stages of the interpolant; what serves that alone is nil until it is used
 	x     []float64   // the argument of a stage; of a first-same-as-last method, at last, the result
 	terms []vec.Term
+	nfe   int
 }
 
+// eval evaluates the vector field: every call of it comes through here.
+func (r *rungeKutta) eval(dst, x []float64, t float64) error {
+	r.nfe++
+	return r.f(dst, x, t)
+}
+
+func (r *rungeKutta) NFE() int { return r.nfe }
+
+func (r *rungeKutta) Cost(at Span, interpolate bool) int {
+	n := len(r.tab.B)
+	if at.Retry || r.continues(at) {
+		n--
+	}
+	if interpolate {
+		n += len(r.k) - len(r.tab.B)
+	}
+	return n
+}
+
+// continues reports whether the first stage of the step over at is known from the latest step.
+func (r *rungeKutta) continues(at Span) bool { return !at.Fresh() && r.ahead && at.From == r.at.To }
+
 func (r *rungeKutta) Step(dst, src []float64, at Span) error {
-	last := len(r.k) - 1
 	switch {
 	case at.Retry:
 		// k[0] depends on From and src alone.
-	case !at.Fresh() && r.ahead && at.From == r.at.To:
-		r.k[0], r.k[last] = r.k[last], r.k[0]
+	case r.continues(at):
+		r.k[0], r.k[r.end] = r.k[r.end], r.k[0]
 	default:
-		if err := r.f(r.k[0], src, at.From); err != nil {
+		// On a copy, so that a field that modifies its argument is found at its first call, before harm is done.
+		vec.Lin(r.x, vec.Term{C: 1, X: src})
+		if err := r.eval(r.k[0], r.x, at.From); err != nil {
 			return err
 		}
+		if at.Fresh() && vec.FirstNonFinite(src) < 0 && !slices.Equal(r.x, src) {
+			return ErrMutated
+		}
 	}
-	r.at, r.ahead = at, false
-	stages := len(r.k)
+	r.at, r.ahead, r.dense = at, false, false
+	stages := len(r.tab.B)
 	if r.fsal {
-		stages = last
+		stages--
 	}
 	for i := 1; i < stages; i++ {
 		vec.Lin(r.x, r.combine(src, r.tab.A[i])...)
-		if err := r.f(r.k[i], r.x, at.Time(r.tab.C[i])); err != nil {
+		if err := r.eval(r.k[i], r.x, at.Time(r.tab.C[i])); err != nil {
 			return err
 		}
 	}
@@ -213,6 +259,16 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 		copy(r.x, dst)
 	}
 	return nil
+}
+
+// fieldIsFinite reports whether all stages of the latest step are finite.
+func (r *rungeKutta) fieldIsFinite() bool {
+	for _, k := range r.k[:len(r.tab.B)] {
+		if vec.FirstNonFinite(k) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // combine returns the terms of src + h·Σw[j]k[j].
@@ -226,7 +282,7 @@ func (r *rungeKutta) combine(src, w []float64) []vec.Term {
 	return ts
 }
 
-func (r *rungeKutta) Derivative(dst, x []float64, t float64) error { return r.f(dst, x, t) }
+func (r *rungeKutta) Derivative(dst, x []float64, t float64) error { return r.eval(dst, x, t) }
 
 type embedded struct {
 	*rungeKutta
@@ -234,19 +290,38 @@ type embedded struct {
 }
 
 func (r *embedded) LocalError(dst []float64) (float64, error) {
-	if r.fsal && !r.ahead {
-		last := len(r.k) - 1
-		if err := r.f(r.k[last], r.x, r.at.To); err != nil {
+	if r.fsal {
+		if err := r.reach(r.x); err != nil {
 			return 0, err
 		}
-		r.ahead = true
 	}
+	r.difference(dst, r.weights)
+	return float64(r.tab.EmbeddedOrder + 1), nil
+}
+
+// difference writes h·Σw[j]k[j] to dst.
+func (r *rungeKutta) difference(dst, w []float64) {
 	h, ts := r.at.H(), r.terms[:0]
-	for j, w := range r.weights {
-		if w != 0 {
-			ts = append(ts, vec.Term{C: h * w, X: r.k[j]})
+	for j, c := range w {
+		if c != 0 {
+			ts = append(ts, vec.Term{C: h * c, X: r.k[j]})
 		}
 	}
 	vec.Lin(dst, ts...)
-	return float64(r.tab.EmbeddedOrder + 1), nil
+}
+
+// paired is embedded with a second estimate.
+type paired struct {
+	*embedded
+	coarse []float64 // B - Coarse
+}
+
+// LocalErrors implements PairEstimator: e²/c vanishes with twice the power of e less that of c.
+func (r *paired) LocalErrors(fine, coarse []float64) (float64, error) {
+	power, err := r.LocalError(fine)
+	if err != nil {
+		return 0, err
+	}
+	r.difference(coarse, r.coarse)
+	return 2*power - float64(r.tab.CoarseOrder+1), nil
 }

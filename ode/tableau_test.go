@@ -256,7 +256,11 @@ func defects(tab ode.Tableau) []string {
 	if len(list) > before { // the conditions take the nodes for granted
 		return list
 	}
+	before = len(list)
 	row := func(name string, w []float64, order int) {
+		if len(list) > before { // one bad row is enough, and the trees are many
+			return
+		}
 		bad := violates(name, w)
 		for n := 1; n <= order; n++ {
 			for _, t := range bad(n) {
@@ -283,6 +287,16 @@ func defects(tab ode.Tableau) []string {
 		}
 		if !(math.Abs(sum) <= 1e-15*size) {
 			report("the weights of the error add up to %v", sum)
+		}
+	}
+	if (tab.Coarse == nil) != (tab.CoarseOrder == 0) || tab.Coarse != nil && len(tab.Coarse) != s {
+		report("%d coarse weights of order %d", len(tab.Coarse), tab.CoarseOrder)
+		return list
+	}
+	if tab.Coarse != nil {
+		row("Coarse", tab.Coarse, tab.CoarseOrder)
+		if tab.CoarseOrder >= tab.EmbeddedOrder {
+			report("the embedded row has order %d, the coarse one %d", tab.EmbeddedOrder, tab.CoarseOrder)
 		}
 	}
 	return list
@@ -352,7 +366,7 @@ func TestFirstSameAsLast(t *testing.T) {
 
 // clone returns a copy of tab whose coefficients may be changed.
 func clone(tab ode.Tableau) ode.Tableau {
-	tab.C, tab.B, tab.Embedded = slices.Clone(tab.C), slices.Clone(tab.B), slices.Clone(tab.Embedded)
+	tab.C, tab.B, tab.Embedded, tab.Coarse = slices.Clone(tab.C), slices.Clone(tab.B), slices.Clone(tab.Embedded), slices.Clone(tab.Coarse)
 	tab.A = slices.Clone(tab.A)
 	for i := range tab.A {
 		tab.A[i] = slices.Clone(tab.A[i])
@@ -424,7 +438,7 @@ func TestTableauGateRejectsLowerRow(t *testing.T) {
 func TestTableauGateRejectsTypingErrors(t *testing.T) {
 	for _, tab := range ode.Tableaus() {
 		mutant := clone(tab)
-		for name, row := range map[string][]float64{"C": mutant.C, "B": mutant.B, "Embedded": mutant.Embedded} {
+		for name, row := range map[string][]float64{"C": mutant.C, "B": mutant.B, "Embedded": mutant.Embedded, "Coarse": mutant.Coarse} {
 			rejectsEach(t, mutant, name, row)
 		}
 		for i, row := range mutant.A {

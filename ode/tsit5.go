@@ -2,7 +2,8 @@ package ode
 
 // Tsit5 is the 5(4) pair of Tsitouras, to 42 digits. The row sums and the embedded row are computed from
 // the order conditions, with 1/66 as the last embedded weight. The propagated row is the one of order
-// 5; the paper tabulates its difference from the embedded row.
+// 5; the paper tabulates its difference from the embedded row. The interpolant is the paper's free one, of order 4: D holds what its
+// weights have before θ⁴.
 //
 // References:
 //
@@ -31,4 +32,7 @@ var Tsit5 = Tableau{Name: "tsit5", Order: 5, EmbeddedOrder: 4,
 		2.32471052409977398241535591839876579610906, 0},
 	Embedded: []float64{0.0946807557658394580747887625575892285611753, 0.00918356554034325309677636393664531375981375,
 		0.487770528424761570785564259963122824151669, 1.23429756693047898565510967388423765403554,
-		-2.70771234998352545488110997505932167068961, 1.86662841817058703575371939956621149866626, 1. / 66}}
+		-2.70771234998352545488110997505932167068961, 1.86662841817058703575371939956621149866626, 1. / 66},
+	Dense: Dense{Order: 4, D: [][]float64{{
+		-1.0530884977290216, 0.1017, 2.490627285651252793, -16.54810288924490272, 47.37952196281928122,
+		-34.87065786149660974, 5. / 2}}}}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/diffsolve/diffsolve/sde"
 )
@@ -40,5 +41,26 @@ func TestFreshArea(t *testing.T) {
 	}
 	if err := path.Area(w, h, 0.5, 0.2); !errors.Is(err, sde.ErrOverlap) {
 		t.Errorf("Area of an overlapping interval = %v, want %v", err, sde.ErrOverlap)
+	}
+}
+
+// A method that asks for W and H takes two recorded draws, scaled to √|h| and √(|h|/12).
+func TestReplayArea(t *testing.T) {
+	noise := sde.Replay{Draws: [][]float64{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}, {13, 14, 15}}}
+	path := noise.Path(1, 2, 1).(sde.SpaceTime)
+	w, h := make([]float64, 2), make([]float64, 2)
+	for _, want := range [][2][]float64{{{4, 6}, {10, 12}}, {{16, 18}, {22, 24}}} {
+		if err := path.Area(w, h, 3, -1); err != nil {
+			t.Fatal(err)
+		}
+		for i := range h {
+			h[i] *= math.Sqrt(12)
+		}
+		if diff := cmp.Diff(want, [2][]float64{w, h}, cmpopts.EquateApprox(1e-15, 0)); diff != "" {
+			t.Errorf("W and √12 H (-want +got):\n%s", diff)
+		}
+	}
+	if err := path.Area(w, h, 3, -1); !errors.Is(err, sde.ErrNoMoreDraws) {
+		t.Errorf("Area with one draw left = %v, want %v", err, sde.ErrNoMoreDraws)
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"gonum.org/v1/gonum/integrate/quad"
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/diffsolve/diffsolve/ode"
@@ -130,86 +129,6 @@ func (m target) reverse(s sde.Schedule) sde.System {
 	}
 }
 
-// A still is a Brownian path whose every increment is the same number.
-type still float64
-
-func (w *still) Increment(dst []float64, from, to float64) error {
-	for i := range dst {
-		dst[i] = float64(*w)
-	}
-	return nil
-}
-
-// An affine is one step of a method on a linear equation in one dimension:
-// x' = R x + c + p W.
-type affine struct{ R, c, p float64 }
-
-// probe finds the step of the Euler–Maruyama method over at.
-func probe(t *testing.T, sys sde.System, at ode.Span) affine {
-	t.Helper()
-	step := func(x, w float64) float64 {
-		path, dst := still(w), []float64{math.NaN()}
-		if err := sde.EulerMaruyama(sys, &path, 1).Step(dst, []float64{x}, at); err != nil {
-			t.Fatal(err)
-		}
-		return dst[0]
-	}
-	c := step(0, 0)
-	return affine{R: step(1, 0) - c, c: c, p: step(0, 1) - c}
-}
-
-// moments are the errors of a method at the end of a run, and the law of what it returns.
-type moments struct {
-	Strong         float64 // root mean square of numerical - exact solution, on the same path
-	Mean, Variance float64 // errors of the law
-	mean, variance float64 // the law
-}
-
-// errorsOf works out the errors of the Euler–Maruyama method on the reverse equation of
-// gaussian, over n uniform steps from the exact law at t = 1 to t = 1e-3.
-//
-// For Gaussian data every step is affine, and so is the exact solution over it: x' = Φx + d + ξ
-// with Φ = (α_t v_r)/(α_r v_t) from t down to r, d = α_r m - Φ α_t m, and ξ of the variance
-// V = v_r(1 - (α_t/α_r)²)/v_t, driven by the same W. So the moments of the numerical
-// solution x, of the exact one y, and of e = x - y follow by recursion, without a random number.
-func errorsOf(t *testing.T, n int) moments {
-	t.Helper()
-	vp, m, s2 := sde.VP{}, gaussian[0].mean, gaussian[0].deviation*gaussian[0].deviation
-	sys := gaussian.reverse(vp)
-	v := func(p sde.Point) float64 { return p.Alpha*p.Alpha*s2 + p.Sigma*p.Sigma }
-	transfer := func(from, to sde.Point) float64 { return from.Alpha * v(to) / (to.Alpha * v(from)) }
-
-	begin, end := vp.At(1), vp.At(1e-3)
-	x := moments{mean: begin.Alpha * m, variance: v(begin)}
-	y := x
-	var meanE, varE, cov float64 // cov is that of e and y
-	for at := range ode.Spans(uniform(1, 1e-3, n)) {
-		st := probe(t, sys, at)
-		from, to, h := vp.At(at.From), vp.At(at.To), -at.H()
-		phi := transfer(from, to)
-		d := to.Alpha*m - phi*from.Alpha*m
-		V := v(to) * (1 - math.Pow(from.Alpha/to.Alpha, 2)) / v(from)
-		covW := quad.Fixed(func(u float64) float64 { // of ξ and W
-			p := vp.At(u)
-			return transfer(p, to) * math.Sqrt(p.G2())
-		}, at.To, at.From, 14, quad.Legendre{}, 0)
-
-		D := st.R - phi
-		meanE = st.R*meanE + D*y.mean + st.c - d
-		varE = st.R*st.R*varE + 2*st.R*D*cov + D*D*y.variance + st.p*st.p*h + V - 2*st.p*covW
-		cov = st.R*phi*cov + D*phi*y.variance + st.p*covW - V
-		x.mean, x.variance = st.R*x.mean+st.c, st.R*st.R*x.variance+st.p*st.p*h
-		y.mean, y.variance = phi*y.mean+d, phi*phi*y.variance+V
-	}
-	// The exact solution must have arrived at the law of the data, or the recursion is wrong.
-	if e := math.Abs(y.mean-end.Alpha*m) + math.Abs(y.variance-v(end)); !(e <= 1e-14) {
-		t.Errorf("the exact solution ends with N(%v, %v), want N(%v, %v)", y.mean, y.variance, end.Alpha*m, v(end))
-	}
-	x.Strong = math.Sqrt(varE + meanE*meanE)
-	x.Mean, x.Variance = math.Abs(x.mean-end.Alpha*m), math.Abs(x.variance-v(end))
-	return x
-}
-
 // The figures are those of another implementation, which gave nine digits. A wrong
 // coefficient, the wrong end of the step or h for √h changes the first of them.
 func TestEulerMaruyamaErrors(t *testing.T) {
@@ -220,14 +139,14 @@ func TestEulerMaruyamaErrors(t *testing.T) {
 		{32, moments{Strong: 0.0714293587, Mean: 0.0183187977, Variance: 0.0137890932}},
 		{128, moments{Strong: 0.0184015473, Mean: 0.00462820035, Variance: 0.00294257426}},
 	} {
-		diff := cmp.Diff(test.want, errorsOf(t, test.n), cmpopts.EquateApprox(5e-9, 0), cmpopts.IgnoreUnexported(moments{}))
+		diff := cmp.Diff(test.want, errorsOf(t, eulerMaruyama, test.n), cmpopts.EquateApprox(5e-9, 0), cmpopts.IgnoreUnexported(moments{}))
 		if diff != "" {
 			t.Errorf("errors of %d steps (-want +got):\n%s", test.n, diff)
 		}
 	}
 
 	// Strong order 1, as the noise is additive, and weak order 1.
-	coarse, fine := errorsOf(t, 256), errorsOf(t, 512)
+	coarse, fine := errorsOf(t, eulerMaruyama, 256), errorsOf(t, eulerMaruyama, 512)
 	for _, test := range []struct {
 		name         string
 		coarse, fine float64
@@ -258,7 +177,7 @@ func TestEulerMaruyamaSamples(t *testing.T) {
 	if _, err := ode.Integrate(context.Background(), st, x, uniform(1, 1e-3, n), nil); err != nil {
 		t.Fatal(err)
 	}
-	law := errorsOf(t, n)
+	law := errorsOf(t, eulerMaruyama, n)
 	for i, v := range x {
 		x[i] = (v - law.mean) / math.Sqrt(law.variance)
 	}

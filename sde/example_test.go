@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/sde"
@@ -88,4 +89,43 @@ func ExampleEulerMaruyama() {
 	// x(0.25) = 1
 	// x(0.5) = 0.25
 	// <nil>
+}
+
+// A method of strong order 1.5 on Ornstein and Uhlenbeck's process, with the same path on two grids: the results approach each other.
+func ExampleTableau() {
+	sys := sde.System{
+		Drift: func(dst, x []float64, t float64) error {
+			dst[0] = -2 * x[0]
+			return nil
+		},
+		Diffusion: func(t float64) float64 { return 1 },
+	}
+	fine := make([]float64, 65)
+	for i := range fine {
+		fine[i] = float64(i) / 64
+	}
+	noise := sde.GridPath{Seed: 1, Grid: fine}
+	end := func(steps int) float64 {
+		var grid []float64
+		for i := 0; i < len(fine); i += 64 / steps {
+			grid = append(grid, fine[i])
+		}
+		st, err := sde.SRA1.Stepper(sys, noise.Path(0, 1, 1), 1)
+		if err != nil {
+			fmt.Println(err)
+			return 0
+		}
+		x := []float64{1}
+		if _, err := ode.Integrate(context.Background(), st, x, grid, nil); err != nil {
+			fmt.Println(err)
+		}
+		return x[0]
+	}
+	fmt.Println(math.Abs(end(8)-end(64)) < 0.02, math.Abs(end(32)-end(64)) < 0.001)
+
+	_, err := sde.SRA1.Stepper(sys, struct{ sde.Brownian }{noise.Path(0, 1, 1)}, 1) // a path that hides its Lévy areas
+	fmt.Println(errors.Is(err, sde.ErrNeedsArea))
+	// Output:
+	// true true
+	// true
 }

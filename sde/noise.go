@@ -167,7 +167,8 @@ func (f Fresh) Normals(dst []float64, first, dim int) {
 
 // Replay is noise that was recorded elsewhere: Draws[k] holds the standard normals of
 // draw k, all rows of the batch in a row-major slice. Whatever the lengths of the intervals, draw
-// k is Draws[k] scaled to the interval. It is how a run of another toolkit is repeated to the digit.
+// k is Draws[k] scaled to the interval. A method that asks for W and H takes two draws, in this order. It is how a run of another
+// toolkit is repeated to the digit.
 type Replay struct {
 	Draws [][]float64
 }
@@ -175,7 +176,7 @@ type Replay struct {
 // ErrNoMoreDraws means that a Replay has fewer draws than the solver makes.
 var ErrNoMoreDraws = errors.New("sde: the recorded noise is used up")
 
-// Path implements Noise.
+// Path implements Noise. The path is a SpaceTime.
 func (r Replay) Path(first, rows, dim int) Brownian {
 	return &replayPath{draws: r.Draws, lo: first * dim, hi: (first + rows) * dim}
 }
@@ -187,6 +188,18 @@ type replayPath struct {
 }
 
 func (p *replayPath) Increment(dst []float64, from, to float64) error {
+	return p.take(dst, math.Sqrt(math.Abs(to-from)))
+}
+
+func (p *replayPath) Area(w, h []float64, from, to float64) error {
+	if err := p.Increment(w, from, to); err != nil {
+		return err
+	}
+	return p.take(h, math.Sqrt(math.Abs(to-from)/12))
+}
+
+// take writes the next draw, scaled, to dst.
+func (p *replayPath) take(dst []float64, scale float64) error {
 	if len(dst) != p.hi-p.lo {
 		panic(badState)
 	}
@@ -198,7 +211,6 @@ func (p *replayPath) Increment(dst []float64, from, to float64) error {
 		return fmt.Errorf("sde: draw %d holds %d values, the rows need %d", p.next, len(z), p.hi)
 	}
 	p.next++
-	scale := math.Sqrt(math.Abs(to - from))
 	for j, v := range z[p.lo:p.hi] {
 		dst[j] = scale * v
 	}

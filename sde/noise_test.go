@@ -377,8 +377,10 @@ func TestReplayTooShort(t *testing.T) {
 // A state of other rows than the path's is the programmer's mistake.
 func TestIncrementPanicsOnLength(t *testing.T) {
 	for name, noise := range map[string]sde.Noise{
-		"Fresh":  sde.Fresh{},
-		"Replay": sde.Replay{Draws: [][]float64{{1, 2, 3, 4, 5, 6}}},
+		"Fresh":    sde.Fresh{},
+		"Replay":   sde.Replay{Draws: [][]float64{{1, 2, 3, 4, 5, 6}}},
+		"GridPath": sde.GridPath{Grid: []float64{0, 1}},
+		"Tree":     sde.Tree{To: 1},
 	} {
 		for _, n := range []int{0, 3, 5, 8} {
 			func() {

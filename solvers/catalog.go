@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/sde"
 )
 
 // Catalog returns every solver of this package, in the paper's settings.
@@ -70,6 +71,12 @@ var catalog = append(classical(), []Solver{
 	DDPM{},
 	DDPM{Large: true},
 	EulerMaruyama{},
+	StochasticRungeKutta{Tableau: sde.StochasticHeun, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.SEA, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.SRA1, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.SRA2, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.SRA3, Tau: 1},
+	StochasticRungeKutta{Tableau: sde.ShARK, Tau: 1},
 	ReverseDiffusion{},
 	PredictorCorrector{},
 	PredictorCorrector{Annealed: true},

@@ -45,6 +45,9 @@
 // noise of a step, η²σ_t²(1 - e^(-2h)) against σ_t²(1 - e^(-2τ²h)), and so agrees at 0 and at 1 and
 // for small steps. See [TauOfEta] and its kin.
 //
+// Stochastic methods in time are tableaus of package sde, see [StochasticRungeKutta]. Those of strong order 1.5 ask the noise for the
+// space-time Lévy area besides the increment of the path.
+//
 // # The end of a run
 //
 // A grid ends at the schedule's tmin, where a little noise is left, or goes on to a time where
@@ -58,6 +61,13 @@
 // with TMax 1, and tables with zero terminal SNR. There a noise prediction or a score says nothing of the data and is
 // refused; with the other kinds the first step is one evaluation and x = σ_t/σ_s x + α_t x₀, the limit of every
 // consistent method, and the solver begins after it. Methods that step in time, on the flow itself, take that step as any other.
+//
+// # Adaptive steps
+//
+// With Settings.Control the solver chooses its steps. For the probability flow that is a matter of an embedded method, such as dp5. For the
+// reverse SDE a step that was rejected must find its Brownian path again, or the samples have another law: Problem.Noise is then an
+// sde.Tree over the run's times, and the solver one of sra1, sra2, sra3, shark and stochasticheun, the methods of weak order 2. The tolerance bounds what a
+// step misses of the path. On any other noise, and with any other stochastic solver, such runs are refused.
 //
 // # Inversion and editing
 //
@@ -85,5 +95,5 @@
 //
 // [Trace] computes a solver's coefficient table, from which equivalences of solvers are proved
 // for every model at once, and exact errors on normal data, stochastic solvers included. Package
-// solvertest checks the orders that [Info] claims.
+// solvertest checks the orders that [Info] claims. Those are of nonlinear scores; normal data may show more.
 package solvers

@@ -1,9 +1,6 @@
 package solvers
 
 import (
-	"math"
-
-	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/sde"
@@ -29,16 +26,5 @@ func (EulerMaruyama) Start(p Problem, n int) (ode.Stepper, error) {
 	if err != nil {
 		return nil, err
 	}
-	epsilon := scoremodel.As(p.Model, scoremodel.Epsilon, p.Schedule)
-	return sde.EulerMaruyama(sde.System{
-		Drift: func(dst, x []float64, t float64) error {
-			if err := epsilon.Predict(dst, x, t); err != nil {
-				return err
-			}
-			a, b, _ := p.Schedule.At(t).Reverse(1)
-			vec.Lin(dst, vec.Term{C: a, X: x}, vec.Term{C: b, X: dst})
-			return nil
-		},
-		Diffusion: func(t float64) float64 { return math.Sqrt(p.Schedule.At(t).G2()) },
-	}, path, n), nil
+	return sde.EulerMaruyama(reverse(p, 1), path, n), nil
 }

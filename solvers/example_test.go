@@ -39,6 +39,32 @@ func ExampleSample() {
 	// Output: 20 evaluations, 25% of the samples on the left
 }
 
+// The reverse SDE to a tolerance: steps that are rejected find their Brownian path again, since the noise is a tree.
+func ExampleSample_adaptiveSDE() {
+	vp := sde.VP{}
+	model, err := scoremodel.NewGaussian(vp, scoremodel.Component{Mean: []float64{2, 1}, Variance: 0.25})
+	if err != nil {
+		log.Fatal(err)
+	}
+	tmin, tmax := vp.Domain()
+	problem := solvers.Problem{Schedule: vp, Model: model, Dim: 2, Noise: sde.Tree{Seed: 1, From: tmax, To: tmin}}
+	sra1, err := solvers.ByName("sra1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	x := solvers.Prior(vp, 2, 1000, 2)
+	if _, err := solvers.Sample(context.Background(), sra1, problem, x,
+		&solvers.Settings{Control: &ode.Control{Rel: 0.03, Abs: 0.03}, Workers: 2}); err != nil {
+		log.Fatal(err)
+	}
+	var mean [2]float64
+	for i, v := range x {
+		mean[i%2] += v / 1000
+	}
+	fmt.Printf("mean %.1f\n", mean)
+	// Output: mean [2.0 1.0]
+}
+
 // The coefficients of every evaluation and of the result prove, for every model at once, that DDIM
 // is Euler's method in the variable kappa.
 func ExampleTrace() {

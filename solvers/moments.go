@@ -132,10 +132,11 @@ func (c *Coefficients) Moments(data Normal) []Normal {
 // The exact solution is Φx_T + d + ∫ψ dW with ψ(t) = Φ(t)g(t), Φ(t) the factor by which
 // a disturbance at t reaches the end. Both are linear in the path, so the error is
 //
-//	E² = E[(S-Φ)x_T + C-d]² + ∫ψ² + Σ_j (n_j² - 2 n_j/√|Δ_j| ∫_j ψ)
+//	E² = E[(S-Φ)x_T + C-d]² + ∫ψ² + Σ_j (n_j² - 2 n_j/s_j ∫_j ψk)
 //
-// with n_j the run's noise coefficients; ∫ψ² is the known variance of the transition,
-// and each ∫_j ψ is smooth and taken by Gauss–Legendre quadrature. The terms nearly cancel: errors below about 1e-7 are rounding.
+// with n_j the run's noise coefficients and s_j the standard deviation of what is drawn, ∫k dW: W itself with k = 1, or the Lévy
+// area H with k = 1/2 - θ, θ the fraction of the interval. ∫ψ² is the known variance of the transition,
+// and each ∫_j ψk is smooth and taken by Gauss–Legendre quadrature. The terms nearly cancel: errors below about 1e-7 are rounding.
 func (c *Coefficients) StrongError(data Normal) float64 {
 	first, last := c.Grid[0], c.Grid[len(c.Grid)-1]
 	// From t to the end, with ρ = v/α²: mean factor √(v_0/v_t · ρ_0/ρ_t) = (α_t/α_0)·(v_0/v_t), and
@@ -155,9 +156,14 @@ func (c *Coefficients) StrongError(data Normal) float64 {
 	for j, draw := range c.Draws {
 		n := run.Noises[j]
 		// The direction of time does not matter: dW has the sign of the step on both sides.
-		psi := quad.Fixed(func(t float64) float64 { return factor(t) * math.Sqrt(c.schedule.At(t).G2()) },
-			math.Min(draw.From, draw.To), math.Max(draw.From, draw.To), 14, nil, 0)
-		square += n*n - 2*n/math.Sqrt(math.Abs(draw.To-draw.From))*psi
+		psi := quad.Fixed(func(t float64) float64 {
+			k := 1.0
+			if draw.Area {
+				k = 0.5 - (t-draw.From)/(draw.To-draw.From)
+			}
+			return factor(t) * math.Sqrt(c.schedule.At(t).G2()) * k
+		}, math.Min(draw.From, draw.To), math.Max(draw.From, draw.To), 14, nil, 0)
+		square += n*n - 2*n/draw.deviation()*psi
 	}
 	return math.Sqrt(math.Max(square, 0))
 }

@@ -1,6 +1,7 @@
 package solvers
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
@@ -21,6 +22,14 @@ func newUnitNoise(p Problem, n int) (*unitNoise, error) {
 		return nil, err
 	}
 	return &unitNoise{path, make([]float64, n)}, nil
+}
+
+// renewed refuses a path that remembers, for a solver that returns to the same times with new noise.
+func renewed(path sde.Brownian) error {
+	if sde.Remembers(path) {
+		return fmt.Errorf("%w: the solver returns to the same times with new noise, and the problem's noise remembers the old; want sde.Fresh", ErrParameter)
+	}
+	return nil
 }
 
 // draw returns the noise of a step. It is valid until the next draw.

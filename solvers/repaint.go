@@ -73,6 +73,9 @@ func (s RePaint) Start(p Problem, n int) (ode.Stepper, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := renewed(path); err != nil {
+		return nil, err
+	}
 	// One path for both: two from one seed would repeat each other.
 	p.Noise = samePath{path}
 	inner, err := startBetween(s.Of, p, n)

@@ -82,6 +82,9 @@ func (s Restart) Start(p Problem, n int) (ode.Stepper, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := renewed(noise.path); err != nil {
+		return nil, err
+	}
 	st := &restart{Restart: s, schedule: p.Schedule, high: p.Schedule.At(p.Schedule.Time(-math.Log(s.High))),
 		noise: noise, grid: make([]float64, s.Steps+1)}
 	if st.inner, err = s.Inner.Start(p, n); err != nil {

@@ -125,6 +125,9 @@ func (s PredictorCorrector) Start(p Problem, n int) (ode.Stepper, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := renewed(path); err != nil {
+		return nil, err
+	}
 	st := &predictorCorrector{PredictorCorrector: s, schedule: p.Schedule, dim: p.Dim, score: make([]float64, n),
 		model: scoremodel.As(p.Model, scoremodel.Score, p.Schedule), noise: &unitNoise{path, make([]float64, n)}}
 	for i := range st.norms {

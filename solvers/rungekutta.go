@@ -95,7 +95,27 @@ func (v Variable) bind(p Problem, n int, method func(f ode.Func) (ode.Stepper, e
 	if st.inner, err = method(f); err != nil {
 		return nil, err
 	}
-	if e, ok := st.inner.(ode.Estimator); ok {
+	within := substitutedInterpolant{st}
+	_, dense := st.inner.(ode.Interpolator)
+	e, estimates := st.inner.(ode.Estimator)
+	pair, paired := st.inner.(ode.PairEstimator)
+	switch {
+	case paired && dense:
+		return struct {
+			*substitutedPair
+			substitutedInterpolant
+		}{&substitutedPair{&substitutedEstimator{st, e}, pair}, within}, nil
+	case estimates && dense:
+		return struct {
+			*substitutedEstimator
+			substitutedInterpolant
+		}{&substitutedEstimator{st, e}, within}, nil
+	case dense:
+		return struct {
+			*substituted
+			substitutedInterpolant
+		}{st, within}, nil
+	case estimates:
 		return &substitutedEstimator{st, e}, nil
 	}
 	return st, nil
@@ -135,12 +155,15 @@ type substituted struct {
 	epsilon, flow scoremodel.Model
 	inner         ode.Stepper
 	x             []float64 // y·α, the argument of an evaluation in κ
+	ends          []float64 // y at both ends, for the interpolant in κ
+	at            ode.Span  // the latest step
 	from, to      sde.Point // its ends
 	uFrom, uTo    float64   // its ends in u
+	derivatives   int       // evaluations by Derivative
 }
 
 func (s *substituted) Step(dst, src []float64, at ode.Span) error {
-	s.from, s.to = s.schedule.At(at.From), s.schedule.At(at.To)
+	s.at, s.from, s.to = at, s.schedule.At(at.From), s.schedule.At(at.To)
 	s.uFrom, s.uTo = s.in.at(s.from), s.in.at(s.to)
 	inner := at
 	inner.From, inner.To = s.uFrom, s.uTo
@@ -185,7 +208,51 @@ func (s *substituted) inLambda(dst, x []float64, lambda float64) error {
 	return nil
 }
 
-func (s *substituted) Derivative(dst, x []float64, t float64) error { return s.flow.Predict(dst, x, t) }
+func (s *substituted) Derivative(dst, x []float64, t float64) error {
+	s.derivatives++
+	return s.flow.Predict(dst, x, t)
+}
+
+// NFE and Cost implement ode.Counter, as every Stepper of package ode does.
+func (s *substituted) NFE() int { return s.inner.(ode.Counter).NFE() + s.derivatives }
+
+func (s *substituted) Cost(at ode.Span, interpolate bool) int {
+	at.From, at.To = s.in.at(s.schedule.At(at.From)), s.in.at(s.schedule.At(at.To))
+	return s.inner.(ode.Counter).Cost(at, interpolate)
+}
+
+// substitutedInterpolant is the interpolant of an inner stepper that has one.
+type substitutedInterpolant struct{ of *substituted }
+
+// Interpolate implements ode.Interpolator by the interpolant in u.
+func (i substitutedInterpolant) Interpolate(dst, from, to []float64, theta float64) error {
+	s := i.of
+	switch theta {
+	case 0:
+		copy(dst, from)
+		return nil
+	case 1:
+		copy(dst, to)
+		return nil
+	}
+	p := s.schedule.At(s.at.Time(theta))
+	inner := s.inner.(ode.Interpolator)
+	fraction := (s.in.at(p) - s.uFrom) / (s.uTo - s.uFrom)
+	if s.in == Lambda {
+		return inner.Interpolate(dst, from, to, fraction)
+	}
+	if s.ends == nil {
+		s.ends = make([]float64, 2*len(dst))
+	}
+	yFrom, yTo := s.ends[:len(dst)], s.ends[len(dst):]
+	vec.Lin(yFrom, vec.Term{C: 1 / s.from.Alpha, X: from})
+	vec.Lin(yTo, vec.Term{C: 1 / s.to.Alpha, X: to})
+	if err := inner.Interpolate(dst, yFrom, yTo, fraction); err != nil {
+		return err
+	}
+	vec.Lin(dst, vec.Term{C: p.Alpha, X: dst})
+	return nil
+}
 
 type substitutedEstimator struct {
 	*substituted
@@ -198,6 +265,21 @@ func (s *substitutedEstimator) LocalError(dst []float64) (float64, error) {
 	power, err := s.estimator.LocalError(dst)
 	if err == nil && s.in == Kappa {
 		vec.Lin(dst, vec.Term{C: s.to.Alpha, X: dst})
+	}
+	return power, err
+}
+
+type substitutedPair struct {
+	*substitutedEstimator
+	pair ode.PairEstimator
+}
+
+// LocalErrors implements ode.PairEstimator.
+func (s *substitutedPair) LocalErrors(fine, coarse []float64) (float64, error) {
+	power, err := s.pair.LocalErrors(fine, coarse)
+	if err == nil && s.in == Kappa {
+		vec.Lin(fine, vec.Term{C: s.to.Alpha, X: fine})
+		vec.Lin(coarse, vec.Term{C: s.to.Alpha, X: coarse})
 	}
 	return power, err
 }

@@ -1,6 +1,8 @@
 package solvers_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +49,84 @@ func TestLocalErrorIsOfTheState(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, estimate, cmpopts.EquateApprox(1e-12, 1e-14)); diff != "" {
 			t.Errorf("heun in variable %d: LocalError (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+// Both estimates of DOP853 reach the state in every variable: each is what the steps with two of its rows differ by.
+func TestLocalErrorsAreOfTheState(t *testing.T) {
+	p, _ := plane(t)
+	x := solvers.Prior(p.Schedule, 1, 4, 2)
+	at := ode.Span{From: 0.6, To: 0.3}
+	for _, in := range variables {
+		start := func(weights []float64) (ode.Stepper, []float64) {
+			tab := ode.DOP853
+			tab.B = weights
+			st, err := solvers.RungeKutta{Tableau: tab, In: in}.Start(p, len(x))
+			if err != nil {
+				t.Fatal(err)
+			}
+			y := make([]float64, len(x))
+			if err := st.Step(y, x, at); err != nil {
+				t.Fatal(err)
+			}
+			return st, y
+		}
+		st, y := start(ode.DOP853.B)
+		_, embedded := start(ode.DOP853.Embedded)
+		_, third := start(ode.DOP853.Coarse)
+		fine, coarse := make([]float64, len(x)), make([]float64, len(x))
+		if power, err := st.(ode.PairEstimator).LocalErrors(fine, coarse); power != 8 || err != nil {
+			t.Errorf("dop853 in variable %d: power %g, %v, want 8", in, power, err)
+		}
+		for i := range y {
+			embedded[i], third[i] = y[i]-embedded[i], y[i]-third[i]
+		}
+		if diff := cmp.Diff(embedded, fine, cmpopts.EquateApprox(1e-9, 1e-14)) + cmp.Diff(third, coarse, cmpopts.EquateApprox(1e-9, 1e-14)); diff != "" {
+			t.Errorf("dop853 in variable %d: LocalErrors (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+// The interpolant is one of the state in every variable: exact at both ends, and near the solution from a finer run inside. What it
+// costs is counted, and with it the budget holds.
+func TestInterpolateIsOfTheState(t *testing.T) {
+	p, counter := plane(t)
+	x := solvers.Prior(p.Schedule, 1, 4, 2)
+	for _, in := range variables {
+		for _, tab := range []ode.Tableau{ode.DP5, ode.DOP853} {
+			start := func() ode.Estimator {
+				st, err := solvers.RungeKutta{Tableau: tab, In: in}.Start(p, len(x))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return st.(ode.Estimator)
+			}
+			c := ode.Control{Rel: 1e-8, Abs: 1e-8, Dim: 2}
+			want, plain := slices.Clone(x), slices.Clone(x)
+			if _, err := (ode.Control{Rel: 1e-11, Abs: 1e-11, Dim: 2}).Adapt(t.Context(), start(), want, 0.9, 0.4321, nil); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Adapt(t.Context(), start(), plain, 0.9, 0.1, nil); err != nil {
+				t.Fatal(err)
+			}
+			got, y, before := []float64(nil), slices.Clone(x), counter.NFE()
+			res, err := c.Solve(t.Context(), start(), y, 0.9, 0.1, ode.Output{Times: []float64{0.4321},
+				Write: func(_ int, _ float64, x []float64) error { got = slices.Clone(x); return nil }})
+			if err != nil || res.NFE != counter.NFE()-before {
+				t.Errorf("%s in variable %d: %+v, %v, want NFE %d", tab.Name, in, res, err, counter.NFE()-before)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-6)); diff != "" {
+				t.Errorf("%s in variable %d, inside of a step (-want +got):\n%s", tab.Name, in, diff)
+			}
+			if diff := cmp.Diff(plain, y); diff != "" {
+				t.Errorf("%s in variable %d: the end (-without output +with):\n%s", tab.Name, in, diff)
+			}
+			before = counter.NFE()
+			c.MaxNFE = res.NFE - 5
+			if res, err := c.Solve(t.Context(), start(), slices.Clone(x), 0.9, 0.1, ode.Output{}); !errors.Is(err, ode.ErrTooManyEvaluations) || counter.NFE()-before > c.MaxNFE {
+				t.Errorf("%s in variable %d, MaxNFE %d: %+v after %d, %v", tab.Name, in, c.MaxNFE, res, counter.NFE()-before, err)
+			}
 		}
 	}
 }

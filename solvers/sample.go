@@ -12,6 +12,7 @@ import (
 	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/sde"
 )
 
 // Settings of a run. nil and the zero value select the defaults. It is plain data.
@@ -25,7 +26,9 @@ type Settings struct {
 
 	// Control, if not nil, adapts the steps between the ends of the grid. Every row
 	// is then integrated on its own, so that its steps do not depend on its neighbours; Dim is set.
-	// Stochastic solvers are refused.
+	//
+	// A stochastic solver needs noise that remembers: an sde.Tree whose interval holds the grid's. MaxFactor is then
+	// sde.Growth if it is 0, and Min at least four leaves of the tree.
 	Control *ode.Control
 
 	// Workers share out the rows; 0 means 1. The model must be safe for concurrent use
@@ -78,7 +81,7 @@ func (e *RunError) Unwrap() error { return e.Err }
 // Whatever happens, x holds for each row the last good state, and the Result says what was done. Errors before any
 // model evaluation, with x untouched, wrap ErrProblem, ErrGrid, ErrParameter, ErrNeedsNoise, ErrNoEstimate or
 // ode.ErrControl. Any other error is a *RunError; it wraps what the model, the noise or the observer
-// returned, ode.ErrNonFinite, ode.ErrStepTooSmall, ode.ErrTooManySteps or the context's error. When a
+// returned, ode.ErrNonFinite, ode.ErrStepTooSmall, ode.ErrTooManySteps, ode.ErrTooManyEvaluations or the context's error. When a
 // worker fails the others stop at their next step.
 func Sample(ctx context.Context, s Solver, p Problem, x []float64, set *Settings) (Result, error) {
 	return newRun(s, p, set).sample(ctx, x)
@@ -172,7 +175,8 @@ type run struct {
 	name     string
 	problem  Problem
 	settings Settings
-	up       bool // from data to noise
+	up       bool    // from data to noise
+	leaf     float64 // of the noise, if it bounds adaptive steps
 	observer sync.Mutex
 
 	// For runs on a Pair.
@@ -215,7 +219,12 @@ func (r *run) check(x []float64) error {
 		return err
 	}
 	// A dry start finds what the solver itself refuses.
-	st, err := r.solver.Start(p, p.Dim)
+	var st ode.Stepper
+	if set.Control == nil || r.paired {
+		st, err = r.solver.Start(p, p.Dim)
+	} else {
+		st, err = startAdaptive(r.solver, p, p.Dim)
+	}
 	if err != nil {
 		return err
 	}
@@ -234,14 +243,18 @@ func (r *run) check(x []float64) error {
 		if noise && r.solver.Info().Kind != scoremodel.Flow {
 			return fmt.Errorf("%w: adaptive steps start where alpha is not 0, unless the solver steps in time", ErrGrid)
 		}
-		if _, ok := st.(ode.Estimator); !ok {
-			return ErrNoEstimate
-		}
-		if r.solver.Info().Stochastic {
-			return fmt.Errorf("%w: adaptive steps need a Brownian path that remembers, the solver draws fresh noise", ErrParameter)
-		}
 		c := *set.Control
 		c.Dim = p.Dim
+		if r.solver.Info().Stochastic {
+			leaf, err := p.lasting(set.Grid[0], set.Grid[len(set.Grid)-1])
+			if err != nil {
+				return err
+			}
+			if least := 4 * leaf; c.Min < least {
+				c.Min, r.leaf = least, leaf
+			}
+			c.MaxFactor = cmp.Or(c.MaxFactor, sde.Growth)
+		}
 		set.Control = &c
 		if err := c.Check(); err != nil {
 			return err
@@ -281,7 +294,13 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	if v, ok := model.Model.(scoremodel.VarianceModel); ok {
 		p.Model = &varianceGuard{model, v}
 	}
-	st, err := begin(r.solver, p, n, r.settings.Grid)
+	var st ode.Stepper
+	var err error
+	if set.Control == nil {
+		st, err = begin(r.solver, p, n, set.Grid)
+	} else {
+		st, err = startAdaptive(r.solver, p, n)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
 	}
@@ -302,14 +321,22 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	}
 	if set.Control == nil {
 		stats, err := ode.Integrate(ctx, st, x, set.Grid, observe)
+		stats.NFE = model.calls // of the model, which not every stepper counts
 		return Result{Stats: stats, NFE: model.calls}, r.locate(err, at)
 	}
 	var most Result
 	t0, t1 := set.Grid[0], set.Grid[len(set.Grid)-1]
 	for lo := 0; lo < len(x); lo += dim {
 		at, model.calls = first+lo/dim, 0
-		model.Model = scoremodel.Rows(r.problem.Model, r.problem.Row+at) // the stepper is begun once for all rows, which take turns
+		model.Model = scoremodel.Rows(r.problem.Model, r.problem.Row+at) // the rows take turns with one stepper, or one guard
+		if lo > 0 && r.solver.Info().Stochastic { // the path is of one row
+			p.Row++
+			if st, err = startAdaptive(r.solver, p, dim); err != nil {
+				return most, fmt.Errorf("solvers: %s: %w", r.name, err)
+			}
+		}
 		stats, err := set.Control.Adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
+		stats.NFE = model.calls
 		if model.calls >= most.NFE || err != nil {
 			most = Result{Stats: stats, NFE: model.calls}
 		}
@@ -337,8 +364,11 @@ func (r *run) locate(err error, first int) error {
 			out.Time, out.Row = step.At.To, first+step.Element/r.problem.Dim
 		}
 	}
-	if errors.Is(err, ode.ErrStepTooSmall) || errors.Is(err, ode.ErrTooManySteps) {
+	if errors.Is(err, ode.ErrStepTooSmall) || errors.Is(err, ode.ErrTooManySteps) || errors.Is(err, ode.ErrTooManyEvaluations) {
 		out.Row = first // only adaptive runs end so, and each is of one row
+		if r.leaf > 0 && errors.Is(err, ode.ErrStepTooSmall) {
+			out.Err = fmt.Errorf("%w, four leaves: %w, %.3g", out.Err, sde.ErrLeaf, r.leaf)
+		}
 	}
 	var bad *predictionError
 	if errors.As(err, &bad) {

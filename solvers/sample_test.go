@@ -115,7 +115,7 @@ func TestSampleRefusesBadInput(t *testing.T) {
 
 		{"no estimate", control(solvers.DDIM{}, ode.Control{}), solvers.ErrNoEstimate, "ddim"},
 		{"adaptive RK4", control(solvers.RungeKutta{Tableau: ode.RK4}, ode.Control{}), solvers.ErrNoEstimate, "rk4"},
-		{"adaptive noise", control(adaptiveNoise{}, ode.Control{}), solvers.ErrParameter, "fresh noise"},
+		{"adaptive noise", control(adaptiveNoise{}, ode.Control{}), solvers.ErrParameter, "must be Adaptive"},
 		{"negative tolerance", control(dp5, ode.Control{Rel: -1}), ode.ErrControl, "Rel is -1"},
 		{"NaN tolerance", control(dp5, ode.Control{Abs: nan}), ode.ErrControl, "Abs is NaN"},
 		{"safety 1", control(dp5, ode.Control{Safety: 1}), ode.ErrControl, "Safety is 1"},
@@ -658,10 +658,11 @@ func TestFixedGridCounts(t *testing.T) {
 			p, counter := plane(t)
 			x := solvers.Prior(p.Schedule, 1, 5, 2)
 			_, res := sample(t, s, p, x, &solvers.Settings{Grid: rough, Workers: workers})
-			if want := s.Info().Evaluations(len(rough) - 1); res.NFE != want || counter.NFE() != workers*want {
+			want := s.Info().Evaluations(len(rough) - 1)
+			if res.NFE != want || counter.NFE() != workers*want {
 				t.Errorf("%s, %d workers: NFE %d and %d calls of the model, want %d and %d", solvers.Name(s), workers, res.NFE, counter.NFE(), want, workers*want)
 			}
-			stats := ode.Stats{Status: ode.Done, Steps: len(rough) - 1, HMin: 0.029, HMax: 0.17}
+			stats := ode.Stats{Status: ode.Done, Steps: len(rough) - 1, NFE: want, HMin: 0.029, HMax: 0.17}
 			if diff := cmp.Diff(stats, res.Stats, cmpopts.EquateApprox(1e-14, 0)); diff != "" {
 				t.Errorf("%s, %d workers: stats (-want +got):\n%s", solvers.Name(s), workers, diff)
 			}

@@ -38,6 +38,11 @@ func (p Problem) path(n int) (sde.Brownian, error) {
 	if p.Noise == nil {
 		return nil, ErrNeedsNoise
 	}
+	if c, ok := p.Noise.(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrProblem, err)
+		}
+	}
 	return p.Noise.Path(p.Row, n/p.Dim, p.Dim), nil
 }
 
@@ -95,7 +100,7 @@ type Info struct {
 	Stochastic  bool            // needs Problem.Noise
 	Outside     bool            // evaluates the model at times outside of the step too, as its paper does
 	Variance    bool            // uses what a scoremodel.VarianceModel predicts
-	Adaptive    bool            // its Stepper is an ode.Estimator
+	Adaptive    bool            // its steps can be adapted: it is Adaptive, or its Stepper an ode.Estimator
 	Approximate bool            // samples do not tend to the model's law with more steps, and no order is claimed
 	Kind        scoremodel.Kind // the prediction it works in
 	Ref         string          // key in references.bib
@@ -130,6 +135,51 @@ type Solver interface {
 	// elements, a whole number of rows. It returns an error, before any evaluation, if a parameter is
 	// out of range or if p lacks something that the solver needs.
 	Start(p Problem, n int) (ode.Stepper, error)
+}
+
+// An Adaptive solver takes other steps when they are adapted than on a grid: those from which it learns their error.
+type Adaptive interface {
+	Solver
+
+	// StartAdaptive is Start for a run with Settings.Control.
+	StartAdaptive(p Problem, n int) (ode.Estimator, error)
+}
+
+// startAdaptive starts s for adaptive steps.
+func startAdaptive(s Solver, p Problem, n int) (ode.Estimator, error) {
+	if a, ok := s.(Adaptive); ok {
+		return a.StartAdaptive(p, n)
+	}
+	st, err := s.Start(p, n)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := st.(ode.Estimator)
+	switch stochastic := s.Info().Stochastic; {
+	case !ok && stochastic:
+		return nil, fmt.Errorf("%w; of the stochastic ones sra1, sra2, sra3, shark and stochasticheun do", ErrNoEstimate)
+	case !ok:
+		return nil, ErrNoEstimate
+	case stochastic:
+		return nil, fmt.Errorf("%w: a stochastic solver with adaptive steps must be Adaptive, to revisit the path of the steps that were rejected", ErrParameter)
+	}
+	return e, nil
+}
+
+// lasting returns the length of the shortest interval of the noise, which must remember and know the times from one to another.
+func (p Problem) lasting(from, to float64) (float64, error) {
+	path, err := p.path(p.Dim)
+	if err != nil {
+		return 0, err
+	}
+	l, ok := path.(sde.Lasting)
+	if !ok {
+		return 0, fmt.Errorf("%w: %w: not of %T; set Problem.Noise to an sde.Tree from %v to %v", ErrParameter, sde.ErrForgets, p.Noise, from, to)
+	}
+	if err := l.Increment(make([]float64, p.Dim), from, to); err != nil {
+		return 0, fmt.Errorf("%w: the noise does not know the run's times: %w", ErrParameter, err)
+	}
+	return l.Leaf(), nil
 }
 
 // A Finisher is a Stepper whose formula holds for a step to clean data, where σ = 0 and λ

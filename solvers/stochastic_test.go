@@ -102,6 +102,10 @@ func TestStochasticEquivalences(t *testing.T) {
 		{"seeds2:tau=0,variant=phi2", "dpm++2s:taylor=true", true},
 		{"seeds3:tau=0", "dpm++3s", true},
 		{"expheunsde:tau=0", "expheun", true},
+		{"stochasticheun:tau=0", "heun", true},
+		{"sea:tau=0", "euler", true},
+		{"sra2:tau=0", "sra1:tau=0", true},
+		{"sra3:tau=0", "ssprk3", true},
 		{"ersde1:phi=ode", "ddim", true},
 		{"ersde2:phi=ode", "expadams2:nodes=kappa", true},
 		{"ersde3:phi=ode", "expadams3:nodes=kappa,ramp=true", true},
@@ -125,6 +129,7 @@ func TestStochasticEquivalences(t *testing.T) {
 		{"ersde1", "ersde1:phi=sde", false},
 		{"ersde3", "ersde3:published=true", false},
 		{"reversediffusion", "eulermaruyama", false},
+		{"sra2", "sra1", false}, // where the diffusion is taken
 	} {
 		for _, g := range []solvers.Grid{solvers.QuadraticGrid{}, solvers.LambdaGrid{}, alternating} {
 			times, err := g.Times(sde.VP{}, 7)
@@ -189,6 +194,15 @@ func TestWeakOrders(t *testing.T) {
 		{"ersde2", alternatingMiddle, 1.8, 2.2},
 		{"ersde3:phi=sde", alternatingMiddle, 1.7, 2.3},
 		{"reversediffusion", alternatingMiddle, 0.9, 1.1},
+		{"eulermaruyama", alternatingMiddle, 0.9, 1.1},
+		{"sea", alternatingMiddle, 0.9, 1.1},
+		{"stochasticheun", alternatingMiddle, 1.9, 2.1},
+		{"stochasticheun:tau=0.5", alternatingMiddle, 1.9, 2.1},
+		{"sra1", alternatingMiddle, 1.9, 2.1},
+		{"sra1:tau=1.5", alternatingMiddle, 1.9, 2.1},
+		{"sra2", alternatingMiddle, 1.9, 2.1},
+		{"sra3", alternatingMiddle, 1.9, 2.2},
+		{"shark", alternatingMiddle, 1.9, 2.1},
 	} {
 		l, err := solvertest.Weak(context.Background(), named(t, c.solver), sde.VP{}, data, c.grid, steps)
 		if err != nil {

@@ -54,9 +54,20 @@ func (r Row) Largest() float64 {
 }
 
 // A Draw is the elementary interval of Brownian motion behind one noise column: the
-// standard normal (W(To) - W(From))/√|To - From|. The intervals of a run that does not turn round are disjoint.
+// standard normal (W(To) - W(From))/√|To - From| or, of the interval's space-time Lévy area H, H/√(|To - From|/12). The intervals of
+// a run that does not turn round are disjoint.
 type Draw struct {
 	From, To float64
+	Area     bool // it is H and not W
+}
+
+// deviation returns the standard deviation of what d is drawn for.
+func (d Draw) deviation() float64 {
+	h := math.Abs(d.To - d.From)
+	if d.Area {
+		h /= 12
+	}
+	return math.Sqrt(h)
 }
 
 // Trace computes the coefficient table of s on grid by running it: on a state whose
@@ -65,7 +76,8 @@ type Draw struct {
 //
 // A method may ask for the Brownian increment over [s, r] and then over [s, t]. They
 // come from one path: a dry run records the end points, and each interval between neighbouring
-// points has a basis vector of its own.
+// points has a basis vector of its own, and another for its Lévy area if a method asks for that of an interval
+// around it. Lévy areas of longer intervals follow by Chen's relation.
 //
 // The run is repeated with the basis vectors scaled at random. ErrNotLinear means that the
 // coefficients then differ, as they do for a method that clips, normalizes or chooses its steps.
@@ -136,7 +148,7 @@ type tracer struct {
 	grid        []float64
 	evaluations int
 	draws       []Draw
-	pieces      [][]int // the draws of each request for an increment, in order
+	pieces      [][]piece // what each request for an increment is made of, in order
 	requests    []request
 }
 
@@ -145,7 +157,11 @@ type tracer struct {
 type request struct {
 	from, to float64
 	epoch    int
+	area     bool // and its Lévy area
 }
+
+// piece is an elementary interval, by its draws. area is -1 if the Lévy area is not asked for.
+type piece struct{ w, area int }
 
 func (tr *tracer) columns() int { return 1 + tr.evaluations + len(tr.draws) }
 
@@ -173,22 +189,30 @@ func (tr *tracer) survey() error {
 		points[epoch] = slices.Compact(list)
 	}
 	known := map[request]int{}
+	find := func(d Draw, epoch int) int { // its number, given at first sight
+		key := request{d.From, d.To, epoch, d.Area}
+		if _, ok := known[key]; !ok {
+			known[key] = len(tr.draws)
+			tr.draws = append(tr.draws, d)
+		}
+		return known[key]
+	}
 	for _, r := range tr.requests {
 		list := points[r.epoch]
 		lo, _ := slices.BinarySearch(list, math.Min(r.from, r.to))
 		hi, _ := slices.BinarySearch(list, math.Max(r.from, r.to))
-		var pieces []int
+		var pieces []piece
 		for i := lo; i < hi; i++ {
-			d := Draw{list[i], list[i+1]}
+			d := Draw{From: list[i], To: list[i+1]}
 			if r.from > r.to {
-				d = Draw{list[i+1], list[i]}
+				d.From, d.To = d.To, d.From
 			}
-			key := request{d.From, d.To, r.epoch}
-			if _, ok := known[key]; !ok {
-				known[key] = len(tr.draws)
-				tr.draws = append(tr.draws, d)
+			p := piece{find(d, r.epoch), -1}
+			if r.area {
+				d.Area = true
+				p.area = find(d, r.epoch)
 			}
-			pieces = append(pieces, known[key])
+			pieces = append(pieces, p)
 		}
 		tr.pieces = append(tr.pieces, pieces)
 	}
@@ -251,7 +275,19 @@ type recorder struct{ tr *tracer }
 func (r recorder) Path(int, int, int) sde.Brownian { return r }
 
 func (r recorder) Increment(dst []float64, from, to float64) error {
+	r.record(from, to, false)
 	clear(dst)
+	return nil
+}
+
+func (r recorder) Area(w, h []float64, from, to float64) error {
+	r.record(from, to, true)
+	clear(w)
+	clear(h)
+	return nil
+}
+
+func (r recorder) record(from, to float64, area bool) {
 	epoch := 0
 	if n := len(r.tr.requests); n > 0 {
 		last := r.tr.requests[n-1]
@@ -260,8 +296,7 @@ func (r recorder) Increment(dst []float64, from, to float64) error {
 			epoch++
 		}
 	}
-	r.tr.requests = append(r.tr.requests, request{from, to, epoch})
-	return nil
+	r.tr.requests = append(r.tr.requests, request{from, to, epoch, area})
 }
 
 // basisNoise answers each request with the basis vectors of its pieces.
@@ -275,22 +310,65 @@ type basisNoise struct {
 func (b *basisNoise) Path(int, int, int) sde.Brownian { return b }
 
 func (b *basisNoise) Increment(dst []float64, from, to float64) error {
-	if b.next == len(b.requests) || b.requests[b.next].from != from || b.requests[b.next].to != to {
-		return ErrNotLinear // the noise that is asked for depends on the state
+	pieces, err := b.take(from, to, false)
+	if err != nil {
+		return err
 	}
 	clear(dst)
-	for _, j := range b.pieces[b.next] {
-		column := 1 + b.evaluations + j
-		dst[column] = math.Sqrt(math.Abs(b.draws[j].To-b.draws[j].From)) * b.scales[column]
-		b.seen = max(b.seen, j+1)
+	for _, p := range pieces {
+		b.unit(dst, p.w)
+	}
+	return nil
+}
+
+// Area joins the pieces. Over an interval of length Δ the integral of W_v - W_from is Δ(W/2 + H), so with x_i the length of piece i and
+// y_i what lies beyond it, where its W stays,
+//
+//	Δ(W/2 + H) = Σ x_i(W_i/2 + H_i) + y_i W_i,
+//
+// which for two pieces is sde.Chen.
+func (b *basisNoise) Area(w, h []float64, from, to float64) error {
+	pieces, err := b.take(from, to, true)
+	if err != nil {
+		return err
+	}
+	clear(w)
+	clear(h)
+	whole := math.Abs(to - from)
+	for _, p := range pieces {
+		d := b.draws[p.w]
+		x, y := math.Abs(d.To-d.From), math.Abs(to-d.To)
+		column := b.unit(w, p.w)
+		h[column] = ((x/2+y)/whole - 0.5) * w[column]
+		column = b.unit(h, p.area)
+		h[column] *= x / whole
+	}
+	return nil
+}
+
+// take returns the pieces of the next request, which must be the one given.
+func (b *basisNoise) take(from, to float64, area bool) ([]piece, error) {
+	if b.next == len(b.requests) {
+		return nil, ErrNotLinear
+	}
+	if r := b.requests[b.next]; r.from != from || r.to != to || r.area != area {
+		return nil, ErrNotLinear // the noise that is asked for depends on the state
 	}
 	b.next++
-	return nil
+	return b.pieces[b.next-1], nil
+}
+
+// unit sets the column of a draw to the draw's own value, and returns it.
+func (b *basisNoise) unit(dst []float64, draw int) (column int) {
+	column = 1 + b.evaluations + draw
+	dst[column] = b.draws[draw].deviation() * b.scales[column]
+	b.seen = max(b.seen, draw+1)
+	return column
 }
 
 // Distance returns the largest difference between corresponding coefficients of two
 // tables, each relative to the largest coefficient of its row. It returns ErrNotSame unless both evaluate the
-// model equally often and at the same times, within 1e-12 of them, and draw noise over
+// model equally often and at the same times, within 1e-12 of them, and draw the same noise over
 // the same intervals.
 func Distance(a, b *Coefficients) (float64, error) {
 	if len(a.Evaluations) != len(b.Evaluations) {
@@ -301,7 +379,7 @@ func Distance(a, b *Coefficients) (float64, error) {
 	}
 	for i, d := range a.Draws {
 		e := b.Draws[i]
-		if !sameTime(d.From, e.From) || !sameTime(d.To, e.To) {
+		if !sameTime(d.From, e.From) || !sameTime(d.To, e.To) || d.Area != e.Area {
 			return 0, fmt.Errorf("%w: draw %d is over [%v, %v] and [%v, %v]", ErrNotSame, i, d.From, d.To, e.From, e.To)
 		}
 	}

@@ -302,6 +302,18 @@ func TestGoldenSDE(t *testing.T) {
 	}{
 		{"eulermaruyama", 32, .0714293587, .0183187977, .0137890932, 9},
 		{"eulermaruyama", 128, .0184015473, .00462820035, .00294257426, 9},
+		{"stochasticheun", 32, .0289340112, .00146411431, .00204046969, 9},
+		{"stochasticheun", 128, .00750730867, 9.64710786e-5, 1.22285189e-4, 9},
+		{"sea", 32, .078281294, .0183187977, .0644015599, 9},
+		{"sea", 128, .0196255191, .00462820035, .0167166338, 9},
+		{"sra1", 32, .00789742162, 9.291783e-4, .0020508935, 9},
+		{"sra1", 128, 6.85095266e-4, 5.95910148e-5, 1.29004727e-4, 9},
+		{"sra2", 32, .00687135203, 9.291783e-4, 8.78248621e-4, 9},
+		{"sra2", 128, 5.35700902e-4, 5.95910148e-5, 6.77151281e-5, 9},
+		{"sra3", 32, .00801148421, 1.55117075e-4, .00386936483, 9},
+		{"sra3", 128, 6.93779272e-4, 2.35674141e-6, 2.31950765e-4, 9},
+		{"shark", 32, .0076956862, .0011137371, .00238760594, 9},
+		{"shark", 128, 6.89799798e-4, 7.19643108e-5, 1.39636266e-4, 9},
 		// Ancestral sampling has the mean of normal data right at every step count.
 		{"ddpm", 32, math.NaN(), 0, .072, 2},
 		{"ddpm", 128, math.NaN(), 0, .0249, 3},
@@ -338,6 +350,9 @@ func TestGoldenSDEOrders(t *testing.T) {
 		strong, mean, variance float64 // NaN: not known
 	}{
 		{"eulermaruyama", .995, .998, 1.02},
+		{"sea", .999, .998, math.NaN()},
+		{"sra1", math.NaN(), 1.997, 1.99},
+		{"sra3", math.NaN(), math.NaN(), 2.01},
 		{"ddpm", math.NaN(), math.NaN(), .92},
 	} {
 		s0, m0, v0 := measure(c.solver, 256)
@@ -1030,6 +1045,10 @@ func TestDistance(t *testing.T) {
 	a.Draws, b.Draws = []solvers.Draw{{From: 1, To: 0.5}}, []solvers.Draw{{From: 0.9, To: 0.5}}
 	if d, err := solvers.Distance(a, b); !errors.Is(err, solvers.ErrNotSame) {
 		t.Errorf("Distance of tables with draws from different times = %v, %v, want ErrNotSame", d, err)
+	}
+	b.Draws = []solvers.Draw{{From: 1, To: 0.5, Area: true}}
+	if d, err := solvers.Distance(a, b); !errors.Is(err, solvers.ErrNotSame) {
+		t.Errorf("Distance of tables with draws of W and of H = %v, %v, want ErrNotSame", d, err)
 	}
 	// The input of an evaluation counts as well as the result.
 	a, b = table(solvers.Row{State: 1}), table(solvers.Row{State: 1})

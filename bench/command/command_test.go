@@ -274,6 +274,15 @@ func TestTrace(t *testing.T) {
 	if _, out, _ := call(t, "trace", "--solver", "ddim:eta=1", "--steps", "2"); !strings.Contains(out, "z1") {
 		t.Errorf("the table of a stochastic solver has no column z1:\n%s", out)
 	}
+	// Lévy areas are marked, in the document and in the table.
+	var areas traceDocument
+	document(t, &areas, "trace", "--solver", "sra1", "--steps", "1", "--grid", "time", "--json")
+	if diff := cmp.Diff([]drawn{{From: 1, To: 0.001}, {From: 1, To: 0.001, Area: true}}, areas.Draws); diff != "" {
+		t.Errorf("draws of W and H (-want +got):\n%s", diff)
+	}
+	if _, out, _ := call(t, "trace", "--solver", "sra1", "--steps", "1"); !strings.Contains(out, "z0") || !strings.Contains(out, "h1") {
+		t.Errorf("the table of a solver with Lévy areas has no columns z0 and h1:\n%s", out)
+	}
 }
 
 func TestOrderCommand(t *testing.T) {
@@ -377,6 +386,19 @@ func TestSampleCommand(t *testing.T) {
 	}
 	if one.NFE != 7 || one.Rows != 9 || one.Dim != 2 || len(one.Grid) != 8 || len(one.Samples) != 9 || one.Warnings == nil {
 		t.Errorf("document %+v", one)
+	}
+
+	// On a tree the noise is one path at any number of steps, so that more of them change little.
+	last := func(steps string, args ...string) float64 {
+		var d sampleDocument
+		document(t, &d, append([]string{"sample", "--problem", "mixture2d", "--solver", "sra1", "--rows", "1", "--steps", steps, "--json"}, args...)...)
+		return d.Samples[0][0]
+	}
+	if coarse, fine := last("50", "--noise", "tree"), last("200", "--noise", "tree"); !(math.Abs(coarse-fine) < 0.05) {
+		t.Errorf("on a tree 50 steps lead to %v and 200 to %v", coarse, fine)
+	}
+	if coarse, fine := last("50"), last("200"); math.Abs(coarse-fine) < 0.05 {
+		t.Errorf("with fresh noise 50 steps lead to %v and 200 to %v, and the test of the tree says nothing", coarse, fine)
 	}
 
 	// Through files: the states that --seed makes, the noise that it draws, and back.

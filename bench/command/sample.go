@@ -63,7 +63,7 @@ func newSample(c *console) *cobra.Command {
 	flags.IntVar(&f.rows, "rows", 16, "number of samples")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the initial states and the noise")
 	flags.StringVar(&f.initial, "x", "", "file of initial states, rows x dim (.npy, .csv), instead of random ones")
-	flags.StringVar(&f.noise, "noise", "", "file of standard normals to replay, draws x rows x dim (.npy)")
+	flags.StringVar(&f.noise, "noise", "", "file of standard normals to replay, draws x rows x dim (.npy); or tree, one Brownian path for any number of steps")
 	flags.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "workers that share the rows; the samples do not depend on their number")
 	flags.StringVar(&f.out, "out", "", "file for the samples, rows x dim (.npy, .csv)")
 	flags.StringVar(&f.picture, "png", "", "file for a picture of the samples")
@@ -117,7 +117,11 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 	}
 	rows := len(x) / p.Dim
 	s.problem.Noise = sde.Fresh{Seed: f.seed}
-	if f.noise != "" {
+	switch f.noise {
+	case "":
+	case "tree":
+		s.problem.Noise = tree(f.seed, s.problem.Schedule, s.grid)
+	default:
 		if s.problem.Noise, err = f.replay(s, rows, p.Dim); err != nil {
 			return err
 		}
@@ -137,6 +141,13 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 		doc.Warnings = append(doc.Warnings, w.Error())
 	}
 	return f.deliver(c, p, doc, x)
+}
+
+// tree returns noise that is one path from end to end of the schedule, and to clean data if the grid leads there: whatever the grid, it is
+// the same for one seed.
+func tree(seed uint64, s sde.Schedule, grid []float64) sde.Noise {
+	tmin, tmax := s.Domain()
+	return sde.Tree{Seed: seed, From: max(tmax, grid[0]), To: min(tmin, grid[len(grid)-1])}
 }
 
 // checkFiles finds names of files that cannot be written before the run, not after it.

@@ -29,6 +29,7 @@ type traceRow struct {
 type drawn struct {
 	From float64 `json:"from"`
 	To   float64 `json:"to"`
+	Area bool    `json:"area,omitempty"` // the noise is of the interval's space-time Lévy area
 }
 
 func newTrace(c *console) *cobra.Command {
@@ -95,14 +96,18 @@ func documentOf(t *solvers.Coefficients) traceDocument {
 }
 
 func (c *console) table(d traceDocument) error {
-	fmt.Fprintf(c.out, "%s: each line is the input of an evaluation, the last the result, as a combination of\nthe initial state x, the outputs e as noise predictions, and standard normals z.\n\n", d.Solver)
+	fmt.Fprintf(c.out, "%s: each line is the input of an evaluation, the last the result, as a combination of\nthe initial state x, the outputs e as noise predictions, and standard normals z, or h where they are of Lévy areas.\n\n", d.Solver)
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "t\tx\t")
 	for k := range d.Evaluations {
 		fmt.Fprintf(w, "e%d\t", k)
 	}
-	for k := range d.Draws {
-		fmt.Fprintf(w, "z%d\t", k)
+	for k, r := range d.Draws {
+		name := "z"
+		if r.Area {
+			name = "h"
+		}
+		fmt.Fprintf(w, "%s%d\t", name, k)
 	}
 	fmt.Fprintln(w)
 	line := func(r traceRow, outputs, noises int) {

@@ -53,6 +53,10 @@ var claims = []struct {
 	{"seeds2:tau=0", "dpm++2s", true, 1e-11},
 	{"seeds3:tau=0", "dpm++3s", true, 1e-11},
 	{"expheunsde:tau=0", "expheun", true, 1e-11},
+	{"stochasticheun:tau=0", "heun", true, 1e-12},
+	{"sea:tau=0", "euler", true, 1e-12},
+	{"sra2:tau=0", "sra1:tau=0", true, 1e-12},
+	{"sra3:tau=0", "ssprk3", true, 1e-12},
 	{"ersde3:phi=ode", "expadams3:nodes=kappa,ramp=true", true, 1e-11},
 	{"cfgppddim", "ddim", true, 0}, // on models that are not guided
 	{"cfgpp2m", "dpm++2m", true, 0},

@@ -43,7 +43,8 @@ func (s boastful) Info() solvers.Info {
 }
 
 func TestOrders(t *testing.T) {
-	list := []solvers.Solver{solvers.RungeKutta{Tableau: ode.Heun}, boastful{}, solvers.DDIM{Eta: 1}}
+	list := []solvers.Solver{solvers.RungeKutta{Tableau: ode.Heun}, boastful{}, solvers.DDIM{Eta: 1},
+		solvers.StochasticRungeKutta{Tableau: sde.SRA1, Tau: 1}}
 	// mixture2d has no closed form: its flow is a converged reference.
 	got, err := study.Orders(context.Background(), list, builtin(t, "gaussian", "mixture1d", "mixture2d"), solvers.LambdaGrid{}, ignore)
 	if err != nil {
@@ -55,8 +56,9 @@ func TestOrders(t *testing.T) {
 			t.Errorf("%s order %g of %s on %s: certified is %t, want %t (observed %v)", o.Kind, o.Claimed, o.Solver, o.Problem, o.Certified, honest, *o.Observed)
 		}
 	}
-	// Two deterministic solvers on three problems; the weak and the strong order of one on normal data.
-	if want := 2*3 + 2; len(got) != want {
+	// Two deterministic solvers on three problems; the weak and the strong order of two on normal data, and in one dimension the strong order of the one
+	// that claims more than 1.
+	if want := 2*3 + 2*2 + 1; len(got) != want {
 		t.Errorf("Orders returns %d certificates, want %d", len(got), want)
 	}
 }

@@ -59,7 +59,9 @@ func checks(s solvers.Solver) []check {
 		{"alias", checkAlias},
 		{"restart", checkRestart},
 		{"retry", checkRetry},
+		{"dense", checkDense},
 		{"split", checkSplit},
+		{"adaptive", checkAdaptive},
 		{"seed", checkSeed},
 		{"errors", checkErrors},
 		{"ode", checkODE},
@@ -143,8 +145,15 @@ func checkInfo(s solvers.Solver) (faults []string) {
 		add("Start fails: %v", err)
 		return faults
 	}
-	if _, ok := st.(ode.Estimator); ok != i.Adaptive {
-		add("Adaptive is %t and the stepper being an Estimator is %t", i.Adaptive, ok)
+	_, adaptive := st.(ode.Estimator)
+	if a, ok := s.(solvers.Adaptive); ok {
+		remembering := p
+		remembering.Noise = tree()
+		_, err := a.StartAdaptive(remembering, rows*dim)
+		adaptive = err == nil
+	}
+	if adaptive != i.Adaptive {
+		add("Adaptive is %t and that its steps can be adapted is %t", i.Adaptive, adaptive)
 	}
 	p.Noise = nil
 	if _, err := s.Start(p, rows*dim); errors.Is(err, solvers.ErrNeedsNoise) != i.Stochastic {
@@ -344,6 +353,13 @@ func (repeating) Increment(dst []float64, from, to float64) error {
 	return nil
 }
 
+func (r repeating) Area(w, h []float64, from, to float64) error {
+	for i := range h {
+		h[i] = math.Sqrt(math.Abs(to-from)/12) * math.Cos(float64(i)+100*from+37*to)
+	}
+	return r.Increment(w, from, to)
+}
+
 func checkRetry(s solvers.Solver) []string {
 	if s.Info().Stochastic {
 		return nil // adaptive steps with fresh noise are refused
@@ -388,6 +404,43 @@ func checkRetry(s solvers.Solver) []string {
 	return nil
 }
 
+// checkDense is of solvers that can tell the state inside of a step: it is that of the ends there, and what is told changes no step.
+func checkDense(s solvers.Solver) (faults []string) {
+	st, x, err := begin(s)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if _, ok := st.(ode.Interpolator); !ok {
+		return nil
+	}
+	want, err := walk(st, x, grid())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if st, x, err = begin(s); err != nil {
+		return []string{err.Error()}
+	}
+	from, y := make([]float64, len(x)), make([]float64, len(x))
+	for at := range ode.Spans(grid()) {
+		copy(from, x)
+		if err := st.Step(x, x, at); err != nil {
+			return []string{err.Error()}
+		}
+		for theta, end := range map[float64][]float64{0: from, 0.5: nil, 1: x} {
+			if err := st.(ode.Interpolator).Interpolate(y, from, x, theta); err != nil {
+				return []string{err.Error()}
+			}
+			if end != nil && !slices.Equal(y, end) {
+				faults = append(faults, fmt.Sprintf("step %d: the interpolant at %v is not the state there", at.Index, theta))
+			}
+		}
+	}
+	if !slices.Equal(x, want) {
+		faults = append(faults, "interpolation changes the result")
+	}
+	return faults
+}
+
 func checkSplit(s solvers.Solver) (faults []string) {
 	var want []float64
 	for _, workers := range []int{1, 2, 7} {
@@ -411,6 +464,59 @@ func checkSplit(s solvers.Solver) (faults []string) {
 	}
 	if !slices.Equal(x, want) {
 		faults = append(faults, "the result depends on how the batch is cut")
+	}
+	return faults
+}
+
+// tree is noise for adaptive steps over the times of grid.
+func tree() sde.Noise { return sde.Tree{Seed: 7, From: 1, To: 1e-3} }
+
+// checkAdaptive lets the solver choose its steps, which must not depend on the neighbours of a row, but on its noise.
+func checkAdaptive(s solvers.Solver) (faults []string) {
+	if !s.Info().Adaptive {
+		return nil
+	}
+	set := solvers.Settings{Grid: []float64{1, 1e-3}, Control: &ode.Control{Rel: 0.03, Abs: 0.03}}
+	var want []float64
+	var most solvers.Result
+	for _, workers := range []int{1, 2, 7} {
+		p, x := planar(), state()
+		p.Noise = tree()
+		set.Workers = workers
+		res, err := solvers.Sample(context.Background(), s, p, x, &set)
+		if errors.Is(err, solvers.ErrNoEstimate) {
+			return nil // checkInfo finds it
+		}
+		if err != nil {
+			return append(faults, err.Error())
+		}
+		res.Elapsed, res.Warnings = 0, nil
+		if want == nil {
+			want, most = x, res
+		} else if !slices.Equal(x, want) || res.NFE != most.NFE {
+			faults = append(faults, fmt.Sprintf("with adaptive steps the result depends on the number of workers: 1 and %d differ", workers))
+		}
+	}
+	set.Workers = 1
+	x := state()
+	for _, part := range [][2]int{{0, 5}, {5, 6}, {6, rows}} {
+		p := planar()
+		p.Noise, p.Row = tree(), part[0]
+		if _, err := solvers.Sample(context.Background(), s, p, x[part[0]*dim:part[1]*dim], &set); err != nil {
+			return append(faults, err.Error())
+		}
+	}
+	if !slices.Equal(x, want) {
+		faults = append(faults, "with adaptive steps the result depends on how the batch is cut")
+	}
+	p := planar()
+	p.Noise = tree()
+	x = slices.Repeat([]float64{0.5, -0.5}, 2)
+	if _, err := solvers.Sample(context.Background(), s, p, x, &set); err != nil {
+		return append(faults, err.Error())
+	}
+	if same := x[0] == x[2]; same == s.Info().Stochastic {
+		faults = append(faults, fmt.Sprintf("Stochastic is %t and that two equal rows end alike with adaptive steps is %t", s.Info().Stochastic, same))
 	}
 	return faults
 }

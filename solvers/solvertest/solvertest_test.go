@@ -27,12 +27,24 @@ type mutant struct {
 	problem func(p *solvers.Problem)
 	model   func(m scoremodel.Model, now *ode.Span) predict // now is the step being taken
 	step    func(inner ode.Stepper, p solvers.Problem, n int) step
+	inside  func(inner ode.Interpolator) inside
 }
 
 type (
 	predict func(dst, x []float64, t float64) error
 	step    func(dst, src []float64, at ode.Span) error
+	inside  func(dst, from, to []float64, theta float64) error
 )
+
+// told is a Stepper with an interpolant of its own.
+type told struct {
+	ode.Stepper
+	inside
+}
+
+func (s told) Interpolate(dst, from, to []float64, theta float64) error {
+	return s.inside(dst, from, to, theta)
+}
 
 func (s step) Step(dst, src []float64, at ode.Span) error { return s(dst, src, at) }
 
@@ -59,6 +71,9 @@ func (m mutant) Start(p solvers.Problem, n int) (ode.Stepper, error) {
 	if m.step != nil {
 		st = m.step(st, p, n)
 	}
+	if m.inside != nil {
+		st = told{st, m.inside(st.(ode.Interpolator))}
+	}
 	if m.model != nil {
 		inner := st
 		st = step(func(dst, src []float64, at ode.Span) error {
@@ -67,6 +82,18 @@ func (m mutant) Start(p solvers.Problem, n int) (ode.Stepper, error) {
 		})
 	}
 	return st, nil
+}
+
+// StartAdaptive is that of the method that was spoiled.
+func (m mutant) StartAdaptive(p solvers.Problem, n int) (ode.Estimator, error) {
+	if a, ok := m.Solver.(solvers.Adaptive); ok {
+		return a.StartAdaptive(p, n)
+	}
+	st, err := m.Start(p, n)
+	if e, ok := st.(ode.Estimator); ok {
+		return e, err
+	}
+	return nil, solvers.ErrNoEstimate
 }
 
 // scaled is noise whose increments over a time dt are multiplied by factor(dt).
@@ -88,6 +115,31 @@ func (p scaledPath) Increment(dst []float64, from, to float64) error {
 	err := p.Brownian.Increment(dst, from, to)
 	vec.Lin(dst, vec.Term{C: p.factor(math.Abs(to - from)), X: dst})
 	return err
+}
+
+// area is noise whose Lévy areas are multiplied by factor.
+type area struct {
+	sde.Noise
+	factor float64
+}
+
+func (a area) Path(first, rows, dim int) sde.Brownian {
+	return areaPath{a.Noise.Path(first, rows, dim).(sde.SpaceTime), a.factor}
+}
+
+type areaPath struct {
+	sde.SpaceTime
+	factor float64
+}
+
+func (p areaPath) Area(w, h []float64, from, to float64) error {
+	err := p.SpaceTime.Area(w, h, from, to)
+	vec.Lin(h, vec.Term{C: p.factor, X: h})
+	return err
+}
+
+func scaleArea(factor float64) func(p *solvers.Problem) {
+	return func(p *solvers.Problem) { p.Noise = area{p.Noise, factor} }
 }
 
 func scaleNoise(factor func(dt float64) float64) func(p *solvers.Problem) {
@@ -124,13 +176,14 @@ func (r reverse) Start(p solvers.Problem, n int) (ode.Stepper, error) {
 // its mutation.
 func TestSoundSolvers(t *testing.T) {
 	for _, s := range []solvers.Solver{
-		ddim, multistep, midpoint, dp5, ancestral, mutant{Solver: ddim}, reverse{0.5, (1 + 0.5*0.5) / 2}, reverse{1, 1},
+		ddim, multistep, midpoint, dp5, ancestral, rk4, sra1, mutant{Solver: ddim}, reverse{0.5, (1 + 0.5*0.5) / 2}, reverse{1, 1},
 		mutant{Solver: ddim, // every hook, doing nothing
 			info:    func(*solvers.Info) {},
 			problem: func(*solvers.Problem) {},
 			model:   func(m scoremodel.Model, _ *ode.Span) predict { return m.Predict },
 			step:    func(inner ode.Stepper, _ solvers.Problem, _ int) step { return inner.Step },
 		},
+		mutant{Solver: rk4, inside: func(inner ode.Interpolator) inside { return inner.Interpolate }},
 	} {
 		if diff := cmp.Diff(map[string][]string{}, solvertest.Faults(s)); diff != "" {
 			t.Errorf("Faults(%s) (-want +got):\n%s", solvers.Name(s), diff)
@@ -143,8 +196,17 @@ var (
 	multistep = solvers.DPMSolverPP2M{}
 	midpoint  = solvers.DPMSolver{Order: 2}
 	dp5       = solvers.RungeKutta{Tableau: ode.DP5}
+	rk4       = solvers.RungeKutta{Tableau: ode.RK4}
 	ancestral = solvers.DDPM{}
+	sra1      = solvers.StochasticRungeKutta{Tableau: sde.SRA1, Tau: 1}
 )
+
+// swapped is SRA1 with the ends of the step exchanged where the diffusion is taken.
+func swapped() sde.Tableau {
+	tab := sde.SRA1
+	tab.Nodes = []float64{1, 0}
+	return tab
+}
 
 // counter is what mutants share by mistake.
 var counter atomic.Int64
@@ -319,6 +381,22 @@ func TestMutants(t *testing.T) {
 				}
 			}}, "retry"},
 
+		// Inside of the steps.
+		{"an interpolant that misses the end", mutant{Solver: rk4,
+			inside: func(inner ode.Interpolator) inside {
+				return func(dst, from, to []float64, theta float64) error {
+					return inner.Interpolate(dst, from, to, 0.999*theta)
+				}
+			}}, "dense"},
+		{"an interpolant that leaves a trace", mutant{Solver: rk4,
+			inside: func(inner ode.Interpolator) inside {
+				return func(dst, from, to []float64, theta float64) error {
+					err := inner.Interpolate(dst, from, to, theta)
+					to[0] += 1e-12
+					return err
+				}
+			}}, "dense"},
+
 		// Rows and noise.
 		{"rows that feel the mean of the batch", mutant{Solver: ddim,
 			step: func(inner ode.Stepper, _ solvers.Problem, n int) step {
@@ -344,6 +422,8 @@ func TestMutants(t *testing.T) {
 			}}, "alias restart retry seed split"},
 		{"noise that forgets the number of the row", mutant{Solver: ancestral,
 			problem: func(p *solvers.Problem) { p.Row = 0 }}, "split"},
+		{"adaptive steps that forget the number of the row", sameRow{sra1}, "adaptive"},
+		{"adaptive steps that remember the row before", drifting{sra1}, "adaptive"},
 		// Its draws are not the problem's, so a trace finds constants where it looks for coefficients.
 		{"noise from a private seed", mutant{Solver: ancestral,
 			problem: func(p *solvers.Problem) { p.Noise = sde.Fresh{Seed: 99} }}, "restart seed strong weak"},
@@ -356,6 +436,11 @@ func TestMutants(t *testing.T) {
 		// The law does not mind the sign, the path does.
 		{"the sign of the noise", mutant{Solver: ancestral,
 			problem: scaleNoise(func(float64) float64 { return -1 })}, "strong"},
+		// The law does not mind the Lévy area, except for its size.
+		{"no Lévy area", mutant{Solver: sra1, problem: scaleArea(0)}, "strong"},
+		{"the sign of the Lévy area", mutant{Solver: sra1, problem: scaleArea(-1)}, "strong"},
+		{"three times the Lévy area", mutant{Solver: sra1, problem: scaleArea(3)}, "strong"},
+		{"the end's diffusion at the start", solvers.StochasticRungeKutta{Tableau: swapped(), Tau: 1}, "strong"},
 		{"(1+eta)/2 for (1+eta²)/2", reverse{0.5, (1 + 0.5) / 2}, "weak"},
 		{"the drift of the ODE with the noise of the SDE", reverse{1, 0.5}, "weak"},
 	} {
@@ -364,6 +449,22 @@ func TestMutants(t *testing.T) {
 			t.Errorf("%s: found by %q, want %q: %q", c.name, got, c.want, faults)
 		}
 	}
+}
+
+// sameRow gives every row the path of the first in adaptive runs.
+type sameRow struct{ solvers.StochasticRungeKutta }
+
+func (s sameRow) StartAdaptive(p solvers.Problem, n int) (ode.Estimator, error) {
+	p.Row = 0
+	return s.StochasticRungeKutta.StartAdaptive(p, n)
+}
+
+// drifting changes the noise of adaptive runs from start to start.
+type drifting struct{ solvers.StochasticRungeKutta }
+
+func (s drifting) StartAdaptive(p solvers.Problem, n int) (ode.Estimator, error) {
+	p.Noise = sde.Tree{Seed: uint64(counter.Add(1)), From: 1, To: 1e-3}
+	return s.StochasticRungeKutta.StartAdaptive(p, n)
 }
 
 // smoothed predicts the mean over x ± δ, with δ² = σ²·|Δλ| over the step being taken.
