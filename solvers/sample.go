@@ -329,7 +329,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	for lo := 0; lo < len(x); lo += dim {
 		at, model.calls = first+lo/dim, 0
 		model.Model = scoremodel.Rows(r.problem.Model, r.problem.Row+at) // the rows take turns with one stepper, or one guard
-		if lo > 0 && r.solver.Info().Stochastic { // the path is of one row
+		if lo > 0 && r.solver.Info().Stochastic {                        // the path is of one row
 			p.Row++
 			if st, err = startAdaptive(r.solver, p, dim); err != nil {
 				return most, fmt.Errorf("solvers: %s: %w", r.name, err)
