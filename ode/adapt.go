@@ -39,6 +39,9 @@ type Control struct {
 	// Controller finds the next length from the errors; the zero value is PI.
 	Controller Controller
 
+	// Norm says what the errors are measured against; the zero value is Sum.
+	Norm Norm
+
 	// Bounds of the change of length from one step to the next, MinFactor in [0, 1) and MaxFactor at least 1; 0 means
 	// 0.2 and 5. A stochastic method wants its steps to grow slowly: 1.125 to 1.4.
 	MinFactor, MaxFactor float64
@@ -60,6 +63,9 @@ func (c Control) Check() error {
 	}
 	if c.Safety >= 1 {
 		return fmt.Errorf("%w: Safety is %v, want less than 1", ErrControl, c.Safety)
+	}
+	if c.Norm < Sum || c.Norm > Greater {
+		return fmt.Errorf("%w: the Norm is %d, want Sum or Greater", ErrControl, int(c.Norm))
 	}
 	if c.MinFactor >= 1 {
 		return fmt.Errorf("%w: MinFactor is %v, want less than 1", ErrControl, c.MinFactor)

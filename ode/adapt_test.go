@@ -398,6 +398,7 @@ func TestAdaptRefuses(t *testing.T) {
 		{ode.Control{Safety: nan}, usual, "Safety is NaN, want a finite number not below 0"},
 		{ode.Control{Safety: 1}, usual, "Safety is 1, want less than 1"},
 		{ode.Control{MaxSteps: -1}, usual, "MaxSteps is -1, want at least 0"},
+		{ode.Control{Norm: 2}, usual, "the Norm is 2, want Sum or Greater"},
 		{ode.Control{Dim: -3}, usual, "Dim is -3, want at least 0"},
 		{ode.Control{Dim: 2}, usual, "a state of 3 elements has no whole number of rows of 2"},
 		{ode.Control{Dim: 4}, usual, "a state of 3 elements has no whole number of rows of 4"},
@@ -847,6 +848,8 @@ func TestControlCheck(t *testing.T) {
 		{ode.Control{Max: -1}, false},
 		{ode.Control{Safety: 1}, false},
 		{ode.Control{MaxSteps: -1}, false},
+		{ode.Control{Norm: -1}, false},
+		{ode.Control{Norm: ode.Greater}, true},
 		{ode.Control{Dim: -1}, false},
 	} {
 		if err := test.c.Check(); (err == nil) != test.want || err != nil && !errors.Is(err, ode.ErrControl) {

@@ -34,6 +34,9 @@ type Integration struct {
 	now, was  []float64 // the state, and the one before the latest step
 	whole     bool      // was is still that, and st has not gone on
 	e, coarse []float64 // the estimates
+	low       []float64 // for Norm Greater: the embedded result at the state,
+	lowNext   []float64 // that of the proposal
+	scaled    []float64 // and the error in units of the tolerance
 	r         float64   // error of the latest accepted step in tolerances
 	h         float64   // the next length, 0 before the first
 	past      [2]float64
@@ -65,6 +68,9 @@ func (c Control) Start(st Estimator, x []float64, t0, t1 float64) (*Integration,
 		return in, in.err
 	}
 	in.was, in.e = make([]float64, len(x)), make([]float64, len(x))
+	if in.c.Norm == Greater {
+		in.low, in.lowNext, in.scaled = append(make([]float64, 0, len(x)), x...), make([]float64, len(x)), make([]float64, len(x))
+	}
 	if in.pair != nil {
 		in.coarse = make([]float64, len(x))
 	}
@@ -242,6 +248,7 @@ func (in *Integration) propose(ctx context.Context) bool {
 	}
 	in.now, in.was, in.whole = next, in.now, true
 	in.r, in.last = r, in.at
+	in.low, in.lowNext = in.lowNext, in.low
 	in.stats.accept(in.at)
 	if v.factor > in.grow && !c.Controller.Smooth {
 		v.factor = in.grow
@@ -257,13 +264,13 @@ func (in *Integration) estimate(next []float64) (r, power float64, err error) {
 	c := in.c
 	if in.pair == nil {
 		power, err = in.st.LocalError(in.e)
-		return vec.MaxRowRMS(in.e, in.now, next, c.Dim, c.Abs, c.Rel), power, err
+		return in.measure(in.e, next, 0, len(next)), power, err
 	}
 	power, err = in.pair.LocalErrors(in.e, in.coarse)
 	for lo := 0; lo < len(next) && r == r; lo += c.Dim {
 		hi := lo + c.Dim
-		fine := vec.MaxRowRMS(in.e[lo:hi], in.now[lo:hi], next[lo:hi], c.Dim, c.Abs, c.Rel)
-		coarse := vec.MaxRowRMS(in.coarse[lo:hi], in.now[lo:hi], next[lo:hi], c.Dim, c.Abs, c.Rel)
+		fine := in.measure(in.e, next, lo, hi)
+		coarse := in.measure(in.coarse, next, lo, hi)
 		e := fine
 		switch {
 		case !(coarse <= math.MaxFloat64): // next to an infinity any error is small

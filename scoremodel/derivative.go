@@ -245,25 +245,25 @@ func (m *Mixture) PredictTangent(dst, tangent, x, v []float64, t float64) error 
 	})
 }
 
-// deviation returns the responsibility of component k for row i of the block in w, and u_k - ū along the axes of k. The
-// gathering of the prediction has left the responsibilities multiplied by other things.
+// deviation returns the responsibility of component k for row i of the panel in w, and u_k - ū along the axes of k. The
+// gathering of the prediction has left what it found multiplied by other things.
 func (m *Mixture) deviation(w *workspace, prediction []float64, i, k int, p sde.Point) (share float64, d []float64) {
-	share = w.logits[i*len(m.parts)+k]
+	share = w.responsibility(i, k)
 	if share == 0 {
 		return 0, nil
 	}
 	dim := m.dim
 	d, mean := w.row[:dim], w.row[dim:2*dim]
 	if r := m.round; r != nil {
-		share /= w.gain[k]
 		for j := range d {
-			d[j] = w.gain[k]*(w.x[i*dim+j]-p.Alpha*r.means[k*dim+j]) - prediction[j]/p.Sigma
+			d[j] = w.gain[k]*(w.x[j*vec.PanelRows+i]-p.Alpha*r.means[k*dim+j]) - prediction[j]/p.Sigma
 		}
 		return share, d
 	}
 	m.parts[k].center(mean, w.row[3*dim:], prediction, 0)
-	for j, z := range w.turned[(k*blockRows+i)*dim:][:dim] {
-		d[j] = (z/share - mean[j]) / p.Sigma
+	z := w.turned[k*len(w.x):]
+	for j := range d {
+		d[j] = (z[j*vec.PanelRows+i]/share - mean[j]) / p.Sigma
 	}
 	return share, d
 }

@@ -33,20 +33,16 @@ type Mixture struct {
 // means: the squared distances are then differences of smaller numbers.
 type round struct {
 	center    []float64
-	means     []float64 // K × dim, less the center
-	meansT    []float64 // dim × K
-	squares   []float64 // |mean - center|² of each
+	means     []float64   // K × dim, less the center
+	forward   *vec.Packed // the same, for the products with a state
+	back      *vec.Packed // dim × K, for the sums over components
+	squares   []float64   // |mean - center|² of each
 	variances []float64
 }
 
-const (
-	// negligible is the logarithm below which a responsibility counts as zero. What is
-	// left out of a sum of K terms is at most K·3e-20 of its largest.
-	negligible = -45
-
-	// blockRows rows are taken through the whole computation at once.
-	blockRows = 64
-)
+// negligible is the logarithm below which a responsibility counts as zero. What is
+// left out of a sum of K terms is at most K·3e-20 of its largest.
+const negligible = -45
 
 // NewMixture returns the model of data drawn from the components, whose weights must
 // add up to 1 within 1e-9.
@@ -84,17 +80,18 @@ func NewMixture(s sde.Schedule, components ...Component) (*Mixture, error) {
 
 func newRound(means, variances []float64, dim int) *round {
 	k := len(variances)
-	r := &round{center: make([]float64, dim), means: make([]float64, k*dim), meansT: make([]float64, k*dim),
-		squares: make([]float64, k), variances: variances}
+	r := &round{center: make([]float64, dim), means: make([]float64, k*dim), squares: make([]float64, k), variances: variances}
 	for i, v := range means {
 		r.center[i%dim] += v / float64(k)
 	}
+	turned := make([]float64, k*dim)
 	for i, v := range means {
 		d := v - r.center[i%dim]
 		r.means[i] = d
-		r.meansT[i%dim*k+i/dim] = d
+		turned[i%dim*k+i/dim] = d
 		r.squares[i/dim] += d * d
 	}
+	r.forward, r.back = vec.Pack(r.means, k, dim), vec.Pack(turned, dim, k)
 	return r
 }
 
@@ -104,34 +101,49 @@ func (*Mixture) Kind() Kind { return Epsilon }
 // Dim returns the number of elements of a row.
 func (m *Mixture) Dim() int { return m.dim }
 
-// workspace is what one call of Predict needs for a block of rows.
+// lanes holds one number for each row of a panel.
+type lanes = [vec.PanelRows]float64
+
+// workspace is what one call of Predict needs for a panel of rows. The prefix of every panel is element after element, or component
+// after component, of all its rows.
 type workspace struct {
-	x      []float64 // rows × dim, centered
-	logits []float64 // rows × K, later weights
-	gain   []float64 // K: 1/v of an isotropic component
-	bias   []float64 // K: the part of the logit that does not depend on x
-	turned []float64 // K × rows × dim of a general mixture: x - αm_k along the axes of k
-	spare  []float64 // rows × dim
-	row    []float64 // 4 × dim, for the derivatives
+	x       []float64 // dim × rows; of a round mixture less α times the center
+	weights []float64 // K × rows: logits, later responsibilities times sum and gain
+	list    []int32   // the components whose weights are not all zero
+	sum     lanes     // of the responsibilities' numerators
+	gained  lanes     // and of those times gain
+	top     lanes     // the largest logit
+	gain    []float64 // K: 1/v of an isotropic component, or else 1
+	bias    []float64 // K: the part of the logit that does not depend on x
+	turned  []float64 // K × dim × rows of a general mixture: x - αm_k along the axes of k
+	out     []float64 // dim × rows
+	spare   []float64 // dim × rows
+	row     []float64 // 4 × dim, for the derivatives
 }
 
 func (m *Mixture) workspace() *workspace {
 	if w, ok := m.workspaces.Get().(*workspace); ok {
 		return w
 	}
-	k := len(m.logWeights)
-	w := &workspace{x: make([]float64, blockRows*m.dim), logits: make([]float64, blockRows*k),
-		gain: make([]float64, k), bias: make([]float64, k), spare: make([]float64, blockRows*m.dim), row: make([]float64, 4*m.dim)}
+	k, room := len(m.logWeights), padded(m.dim)*vec.PanelRows
+	w := &workspace{x: make([]float64, room), weights: make([]float64, padded(k)*vec.PanelRows), list: make([]int32, k),
+		gain: make([]float64, k), bias: make([]float64, k), out: make([]float64, room), spare: make([]float64, room), row: make([]float64, 4*m.dim)}
+	for j := range w.gain {
+		w.gain[j] = 1
+	}
 	if m.round == nil {
-		w.turned = make([]float64, k*blockRows*m.dim)
+		w.turned = make([]float64, k*room)
 	}
 	return w
 }
 
+// padded returns the rows of a product of a packed matrix of n rows.
+func padded(n int) int { return (n + vec.TileRows - 1) / vec.TileRows * vec.TileRows }
+
 // Predict implements Model.
 func (m *Mixture) Predict(dst, x []float64, t float64) error { return m.predict(dst, x, t, nil) }
 
-// predict writes the prediction to dst, and shows the workspace of each block of rows, dst[lo:hi], to after, unless that is nil.
+// predict writes the prediction to dst, and shows the workspace of each panel of rows, dst[lo:hi], to after, unless that is nil.
 func (m *Mixture) predict(dst, x []float64, t float64, after func(lo, hi int, w *workspace, p sde.Point)) error {
 	if len(dst) != len(x) || len(x)%m.dim != 0 {
 		panic("scoremodel: state is not a whole number of rows")
@@ -140,10 +152,9 @@ func (m *Mixture) predict(dst, x []float64, t float64, after func(lo, hi int, w 
 	w := m.workspace()
 	defer m.workspaces.Put(w)
 	m.prepare(w, p)
-	for lo := 0; lo < len(x); lo += blockRows * m.dim {
-		hi := min(lo+blockRows*m.dim, len(x))
-		m.logits(w, x[lo:hi], p)
-		m.softmax(w, (hi-lo)/m.dim)
+	for lo := 0; lo < len(x); lo += vec.PanelRows * m.dim {
+		hi := min(lo+vec.PanelRows*m.dim, len(x))
+		m.soften(w, x[lo:hi], p)
 		if m.round != nil {
 			m.gatherRound(dst[lo:hi], w, p)
 		} else {
@@ -158,111 +169,106 @@ func (m *Mixture) predict(dst, x []float64, t float64, after func(lo, hi int, w 
 
 // prepare computes what does not depend on x.
 func (m *Mixture) prepare(w *workspace, p sde.Point) {
-	for k, logWeight := range m.logWeights {
-		if r := m.round; r != nil {
-			v := p.Alpha*p.Alpha*r.variances[k] + p.Sigma*p.Sigma
-			w.gain[k] = 1 / v
-			w.bias[k] = logWeight - float64(m.dim)/2*math.Log(v) - p.Alpha*p.Alpha*r.squares[k]/(2*v)
-		} else {
+	r := m.round
+	if r == nil {
+		for k, logWeight := range m.logWeights {
 			w.bias[k] = logWeight - m.parts[k].logDet(p.Alpha, p.Sigma, m.dim)/2
-		}
-	}
-}
-
-// logits writes the logarithm of weight times density, up to the constant -dim/2·log 2π,
-// of each row and component.
-func (m *Mixture) logits(w *workspace, x []float64, p sde.Point) {
-	rows, k := len(x)/m.dim, len(m.logWeights)
-	out := w.logits[:rows*k]
-	if m.round == nil {
-		for j := range m.parts {
-			z := w.turned[j*blockRows*m.dim:][:len(x)]
-			m.parts[j].center(z, w.spare[:len(x)], x, p.Alpha)
-			for i := range rows {
-				out[i*k+j] = w.bias[j] - m.parts[j].quadratic(z[i*m.dim:(i+1)*m.dim], p)/2
-			}
 		}
 		return
 	}
-	// -|x-αm|²/2v = (αx·m - |x|²/2)/v - α²|m|²/2v, and the last term is in the bias.
-	clear(out)
-	for i := range x {
-		w.x[i] = x[i] - p.Alpha*m.round.center[i%m.dim]
-	}
-	multiply(out, w.x[:len(x)], m.round.meansT, rows, m.dim, k)
-	for i := range rows {
-		half := 0.0
-		for _, d := range w.x[i*m.dim : (i+1)*m.dim] {
-			half += d * d
+	logV := 0.0
+	for k, logWeight := range m.logWeights {
+		v := p.Alpha*p.Alpha*r.variances[k] + p.Sigma*p.Sigma
+		if k == 0 || r.variances[k] != r.variances[k-1] { // of a data set all are the same
+			logV = math.Log(v)
 		}
-		half /= 2
-		row := out[i*k : (i+1)*k]
-		for j, dot := range row {
-			row[j] = w.bias[j] + w.gain[j]*(p.Alpha*dot-half)
-		}
+		w.gain[k] = 1 / v
+		w.bias[k] = logWeight - float64(m.dim)/2*logV - p.Alpha*p.Alpha*r.squares[k]/(2*v)
 	}
 }
 
-// softmax turns each row of logits into weights that add up to 1.
-func (m *Mixture) softmax(w *workspace, rows int) {
+// soften finds the numerators of the responsibilities of up to vec.PanelRows rows, the soft-max of the logarithm of weight times
+// density, and their sums.
+func (m *Mixture) soften(w *workspace, x []float64, p sde.Point) {
 	k := len(m.logWeights)
-	for i := range rows {
-		row := w.logits[i*k : (i+1)*k]
-		top := math.Inf(-1)
-		for _, v := range row {
-			if v > top {
-				top = v
+	vec.ToPanel(w.x, x, m.dim)
+	if r := m.round; r != nil {
+		// -|x-αm|²/2v = (αx·m - |x|²/2)/v - α²|m|²/2v, and the last term is in the bias.
+		var half lanes
+		for j, c := range r.center {
+			for i, v := range w.x[j*vec.PanelRows:][:vec.PanelRows] {
+				v -= p.Alpha * c
+				w.x[j*vec.PanelRows+i] = v
+				half[i] += v * v
 			}
 		}
-		for j, v := range row {
-			if row[j] = v - top; row[j] < negligible {
-				row[j] = 2 * vec.ExpFloor // becomes exactly 0
+		for i := range half {
+			half[i] /= 2
+		}
+		r.forward.Times(w.weights, w.x)
+		vec.Logits(w.weights, w.bias, w.gain, p.Alpha, &half, &w.top)
+	} else {
+		for i := range w.top {
+			w.top[i] = math.Inf(-1)
+		}
+		for j := range m.parts {
+			z := w.turned[j*len(w.x):][:len(w.x)]
+			m.parts[j].centerPanel(z, w.spare, w.x, p.Alpha)
+			quadratic := m.parts[j].quadraticPanel(z, p)
+			for i, q := range quadratic {
+				v := w.bias[j] - q/2
+				w.weights[j*vec.PanelRows+i] = v
+				if v > w.top[i] {
+					w.top[i] = v
+				}
 			}
-		}
-		vec.Exp(row, row)
-		sum := 0.0
-		for _, v := range row {
-			sum += v
-		}
-		for j := range row {
-			row[j] /= sum
 		}
 	}
+	vec.Weights(w.weights, w.gain, &w.top, negligible, &w.sum, &w.gained)
+	w.list = vec.Nonzero(w.list[:k], w.weights[:k*vec.PanelRows])
 }
 
 // gatherRound adds up the components: ε = σ(x·Σr/v - αΣ(r/v)m).
 func (m *Mixture) gatherRound(dst []float64, w *workspace, p sde.Point) {
-	rows, k := len(dst)/m.dim, len(m.logWeights)
-	clear(dst)
-	weights := w.logits[:rows*k]
-	sum := w.spare[:rows]
-	for i := range rows {
-		sum[i] = 0
-		row := weights[i*k : (i+1)*k]
-		for j, r := range row {
-			row[j] = r * w.gain[j]
-			sum[i] += row[j]
+	m.round.back.TimesListed(w.out, w.weights, w.list)
+	for i := range len(dst) / m.dim {
+		scale := p.Sigma / w.sum[i]
+		own, others := scale*w.gained[i], scale*p.Alpha
+		for j := range m.dim {
+			dst[i*m.dim+j] = own*w.x[j*vec.PanelRows+i] - others*w.out[j*vec.PanelRows+i]
 		}
-	}
-	multiply(dst, weights, m.round.means, rows, k, m.dim)
-	for i := range dst {
-		dst[i] = p.Sigma * (w.x[i]*sum[i/m.dim] - p.Alpha*dst[i])
 	}
 }
 
 // gather adds up the components along their own axes.
 func (m *Mixture) gather(dst []float64, w *workspace, p sde.Point) {
-	k := len(m.logWeights)
-	clear(dst)
-	for j := range m.parts {
-		part := &m.parts[j]
-		z := w.turned[j*blockRows*m.dim:][:len(dst)]
-		for i := range z {
-			v := p.Alpha*p.Alpha*part.variance(i%m.dim) + p.Sigma*p.Sigma
-			z[i] *= p.Sigma * w.logits[i/m.dim*k+j] / v
+	clear(w.out)
+	for _, k := range w.list {
+		part := &m.parts[k]
+		z := w.turned[int(k)*len(w.x):][:len(w.x)]
+		var share lanes
+		for i, v := range w.weights[int(k)*vec.PanelRows:][:vec.PanelRows] {
+			share[i] = p.Sigma * v / w.sum[i]
 		}
-		part.turn(dst, z)
+		for j := range m.dim {
+			v := 1 / (p.Alpha*p.Alpha*part.variance(j) + p.Sigma*p.Sigma)
+			row := z[j*vec.PanelRows:][:vec.PanelRows]
+			for i := range row {
+				row[i] *= share[i] * v
+			}
+		}
+		part.turnPanel(w.out, w.spare, z)
 	}
+	for i := range len(dst) / m.dim {
+		for j := range m.dim {
+			dst[i*m.dim+j] = w.out[j*vec.PanelRows+i]
+		}
+	}
+}
+
+// responsibility returns that of component k for row i of the panel.
+func (w *workspace) responsibility(i, k int) float64 {
+	return w.weights[k*vec.PanelRows+i] / (w.gain[k] * w.sum[i])
 }
 
 // LogDensity writes to dst the natural logarithm of the density at time t at each row
@@ -275,26 +281,11 @@ func (m *Mixture) LogDensity(dst, x []float64, t float64) {
 	w := m.workspace()
 	defer m.workspaces.Put(w)
 	m.prepare(w, p)
-	k := len(m.logWeights)
-	for lo := 0; lo < len(dst); lo += blockRows {
-		hi := min(lo+blockRows, len(dst))
-		m.logits(w, x[lo*m.dim:hi*m.dim], p)
-		for i := lo; i < hi; i++ {
-			dst[i] = logSumExp(w.logits[(i-lo)*k:(i-lo+1)*k]) - float64(m.dim)/2*math.Log(2*math.Pi)
+	for lo := 0; lo < len(dst); lo += vec.PanelRows {
+		hi := min(lo+vec.PanelRows, len(dst))
+		m.soften(w, x[lo*m.dim:hi*m.dim], p)
+		for i := range hi - lo {
+			dst[lo+i] = w.top[i] + math.Log(w.sum[i]) - float64(m.dim)/2*math.Log(2*math.Pi)
 		}
 	}
-}
-
-func logSumExp(x []float64) float64 {
-	top := math.Inf(-1)
-	for _, v := range x {
-		if v > top {
-			top = v
-		}
-	}
-	sum := 0.0
-	for _, v := range x {
-		sum += math.Exp(v - top)
-	}
-	return top + math.Log(sum)
 }

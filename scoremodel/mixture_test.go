@@ -429,3 +429,47 @@ func BenchmarkPredict(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMixture times the score of mixtures of the sizes that studies use. ns/pair is the time per row and component.
+func BenchmarkMixture(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	images, _ := scoremodel.Digits()
+	for _, c := range []struct {
+		name         string
+		k, dim, rows int
+		t            float64
+		samples      []float64
+	}{
+		{"ring", 8, 2, 4096, 0.5, nil},
+		{"wide", 1000, 64, 256, 0.5, nil},
+		{"digits", 1797, 64, 256, 0.5, images},
+		{"digitsnoisy", 1797, 64, 256, 0.9, images},
+		{"digitslate", 1797, 64, 256, 0.05, images},
+	} {
+		samples := c.samples
+		if samples == nil {
+			samples = make([]float64, c.k*c.dim)
+			for i := range samples {
+				samples[i] = rng.NormFloat64()
+			}
+		}
+		m, err := scoremodel.NewDataset(sde.VP{}, samples, c.dim, 0.1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p := sde.VP{}.At(c.t)
+		x, dst := make([]float64, c.rows*c.dim), make([]float64, c.rows*c.dim)
+		for i := range x {
+			x[i] = p.Alpha*samples[i%len(samples)] + p.Sigma*rng.NormFloat64()
+		}
+		b.Run("data="+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := m.Predict(dst, x, c.t); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.rows*c.k), "ns/pair")
+		})
+	}
+}

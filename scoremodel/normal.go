@@ -7,6 +7,9 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+	"github.com/diffsolve/diffsolve/sde"
 )
 
 // A Component is a normal distribution and its weight in a mixture. Exactly one of
@@ -22,9 +25,10 @@ type Component struct {
 // normal is a Component made ready: its principal axes and the variances along them.
 type normal struct {
 	mean      []float64
-	variances []float64 // one per axis, or a single one for all
-	axes      []float64 // dim × dim, one axis per column; nil when the axes are the coordinates
-	axesT     []float64 // its transpose
+	variances []float64   // one per axis, or a single one for all
+	axes      []float64   // dim × dim, one axis per column; nil when the axes are the coordinates
+	axesT     []float64   // its transpose
+	in, out   *vec.Packed // the transpose and the axes, for panels
 }
 
 func newNormal(c Component, dim int) (normal, error) {
@@ -93,6 +97,7 @@ func (n *normal) diagonalize(c mat.Symmetric, dim int) error {
 			n.axesT[j*dim+i] = v.At(i, j)
 		}
 	}
+	n.in, n.out = vec.Pack(n.axesT, dim, dim), vec.Pack(n.axes, dim, dim)
 	return nil
 }
 
@@ -144,4 +149,44 @@ func (n *normal) turn(dst, z []float64) {
 	}
 	dim := len(n.mean)
 	multiply(dst, z, n.axesT, len(z)/dim, dim, dim)
+}
+
+// centerPanel is center for the panel x of rows; z has room for a product.
+func (n *normal) centerPanel(z, scratch, x []float64, alpha float64) {
+	to := z
+	if n.in != nil {
+		to = scratch
+	}
+	for j, m := range n.mean {
+		shift := alpha * m
+		from, row := x[j*vec.PanelRows:][:vec.PanelRows], to[j*vec.PanelRows:][:vec.PanelRows]
+		for i, v := range from {
+			row[i] = v - shift
+		}
+	}
+	if n.in != nil {
+		n.in.Times(z, scratch)
+	}
+}
+
+// quadraticPanel returns, for each row of the panel z, the sum over the axes of z²/v.
+func (n *normal) quadraticPanel(z []float64, p sde.Point) (sum lanes) {
+	for j := range n.mean {
+		v := 1 / (p.Alpha*p.Alpha*n.variance(j) + p.Sigma*p.Sigma)
+		for i, c := range z[j*vec.PanelRows:][:vec.PanelRows] {
+			sum[i] += c * c * v
+		}
+	}
+	return sum
+}
+
+// turnPanel is turn for the panel z.
+func (n *normal) turnPanel(dst, scratch, z []float64) {
+	if n.out != nil {
+		n.out.Times(scratch, z)
+		z = scratch
+	}
+	for i, v := range z[:len(n.mean)*vec.PanelRows] {
+		dst[i] += v
+	}
 }

@@ -1,6 +1,7 @@
 package scoremodel
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -91,5 +92,31 @@ func TestRows(t *testing.T) {
 	}
 	if counter.NFE() != 2 {
 		t.Errorf("the counter counts %d evaluations, want 2", counter.NFE())
+	}
+}
+
+// Guidance keeps its derivatives when it is bound, and has none where its two parts come from one evaluation.
+func TestRowsAndDerivatives(t *testing.T) {
+	s := sde.VP{}
+	g, err := NewGaussian(s, Component{Mean: []float64{1}, Variance: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := CFG{Scale: 2}.Guide(g, g, 1, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := Derivatives(Rows(two, 3)); !ok {
+		t.Error("bound guidance of two differentiable models has no derivatives")
+	}
+	one, err := CFG{Scale: 2}.Guide(two, nil, 1, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, ok := Derivatives(one); ok {
+		t.Errorf("guidance of one evaluation has derivatives, %v", d)
+	}
+	if err := one.(Differentiable).PredictDivergence(make([]float64, 1), make([]float64, 1), make([]float64, 1), 0.5); !errors.Is(err, ErrNoDerivative) {
+		t.Errorf("PredictDivergence: %v, want %v", err, ErrNoDerivative)
 	}
 }

@@ -75,6 +75,20 @@
 // [StartAt], [Strength] and [Renoise] start a run from a noised sample, [RePaint] fills in what of a sample is not known, and
 // [CFGPP] guides. Guidance and thresholds that are properties of the prediction alone are in package scoremodel.
 //
+// # Error control
+//
+// Settings.Control puts a tolerance in the place of a grid, for solvers whose Info says Adaptive: classical and exponential Runge–Kutta
+// methods with an embedded row, and Adams methods with a corrector. Each row of the state has steps of its own. Methods in λ and κ
+// choose their steps in λ, see [Paced], those in time in t.
+//
+// The error at the end is within ten times the tolerance, as a rule within five: that is certified for all pairs from 1e-2 to 1e-8 on flows
+// with a closed form. For [Adams], whose estimate is of the result itself, the errors of all steps add up. It does not hold for rows
+// of one element, whose estimate may pass through zero, nor where a tolerance of 1e-2 can lead to another mode of the data. A known error
+// has its price: at equal error a run under control takes as many evaluations as one on the quadratic grid, or up to 60% more.
+//
+// The pairs of DPM-Solver's paper are [DPMSolver] under [DPMSolverControl] or [KDiffusionControl], and the ODE sampler of
+// [song2021score] is ode.DP5 in time under [RK45Control].
+//
 // # Likelihood
 //
 // [LogLikelihood] carries a sample to noise together with the integral of the flow's divergence, under error control, and so finds the

@@ -17,6 +17,9 @@ import (
 // third-order formula is of order 2, whatever R1 is and in either form: its last stage is accurate to h² only, which two
 // weights can make up for in one place.
 //
+// With error control these are the pairs DPM-Solver-12 and DPM-Solver-23 [lu2022dpm, appendix on the adaptive step size]: the embedded method of
+// order 2 is DDIM, and that of order 3 DPM-Solver-2 on its first two stages. DPMSolverControl is the paper's step rule.
+//
 // Taylor puts the exact integral of a polynomial where the papers' formula simplifies: of order 2, φ₂/r₁ for φ₁/2r₁; of order
 // 3, the parabola through all three predictions for a line.
 //
@@ -44,7 +47,8 @@ func (s DPMSolver) stages() (order int, r1, r2 float64) {
 func (s DPMSolver) Info() Info {
 	order, _, r2 := s.stages()
 	i := Info{Name: fmt.Sprintf("dpm%d", order), About: fmt.Sprintf("DPM-Solver-%d, single-step, in noise prediction", order),
-		Order: order, NFE: order, Kind: scoremodel.Epsilon, Ref: "lu2022dpm"}
+		Order: order, NFE: order, Adaptive: order > 1,
+		Kind: scoremodel.Epsilon, Ref: "lu2022dpm"}
 	if s.Data {
 		i.Name, i.About = fmt.Sprintf("dpm++%ds", order), fmt.Sprintf("DPM-Solver++ of order %d, single-step, in data prediction", order)
 		i.Kind, i.Ref = scoremodel.Data, "lu2022dpmpp"
@@ -85,16 +89,22 @@ func (s DPMSolver) Tableau() ExpTableau {
 	case order == 2 && s.Taylor:
 		return res2(r1)
 	case order == 2:
-		return etd(ExpTableau{Nodes: []float64{0, r1}}, [][]Phi{{{1 / (2 * r1), 1, 1}}})
+		return etd(ExpTableau{Nodes: []float64{0, r1}}, [][]Phi{{{1 / (2 * r1), 1, 1}}}).embed(1, nil)
 	}
+	low := []Phi{{1 / (2 * r1), 1, 1}}
 	// At the second stage the prediction is linear through m and m₁, at the end through m and m₂.
 	stage, end := [][]Phi{{{r2 * r2 / r1, 2, r2}}}, [][]Phi{nil, {{1 / r2, 2, 1}}}
 	if s.Taylor {
 		// The parabola through all three, by its divided differences.
 		d1, d2 := r1*(r2-r1), r2*(r2-r1)
 		end = [][]Phi{{{r2 / d1, 2, 1}, {-2 / d1, 3, 1}}, {{-r1 / d2, 2, 1}, {2 / d2, 3, 1}}}
+		low = []Phi{{1 / r1, 2, 1}}
 	}
-	return etd(ExpTableau{Nodes: []float64{0, r1, r2}}, stage, end)
+	tab := etd(ExpTableau{Nodes: []float64{0, r1, r2}}, stage, end)
+	if s.Info().Order == 2 { // a second row of order 2 would say nothing
+		return tab.embed(1, nil, nil)
+	}
+	return tab.embed(2, low, nil)
 }
 
 // KDPM2 is the DPM2 of k-diffusion: the midpoint rule in κ with the geometric mean, R the exponent of the

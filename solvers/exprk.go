@@ -2,6 +2,7 @@ package solvers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
 	"github.com/diffsolve/diffsolve/ode"
@@ -23,17 +24,23 @@ type Phi struct {
 // u_i = e^(cz)·u + h·Σ A[i][j]·m_j; the result is the stage after the last, at c = 1, and is not evaluated.
 // Here L is 1 in noise prediction, -1 in data prediction, and h the step in λ, so z is h or -h; with
 // stochasticity τ it is -(1+τ²)h in data prediction, see exponential.
+//
+// Embedded, if present, is the row of a second result whose difference from the first estimates the error. The
+// result of higher order is propagated. A row with one coefficient more than there are stages uses the prediction at the end
+// of the step too, which is the first one of the next step: it costs an evaluation only where a step is rejected.
 type ExpTableau struct {
-	Name  string
-	About string
-	Order int
-	Ref   string    // key in references.bib
-	Nodes []float64 // the fractions of the stages, of which the first is 0
-	A     [][][]Phi // A[i] holds i coefficients; the last row, of the result, has the index len(Nodes)
+	Name          string
+	About         string
+	Order         int
+	EmbeddedOrder int       // order of the second result, 0 if there is none
+	Ref           string    // key in references.bib
+	Nodes         []float64 // the fractions of the stages, of which the first is 0
+	A             [][][]Phi // A[i] holds i coefficients; the last row, of the result, has the index len(Nodes)
+	Embedded      [][]Phi   // the coefficients of the second result
 }
 
 // ExpRK applies an exponential Runge–Kutta method to the probability flow in λ, in data prediction unless
-// Noise is set. The zero value has no tableau.
+// Noise is set. It is adaptive if the tableau has an embedded row. The zero value has no tableau.
 //
 // References:
 //
@@ -70,8 +77,11 @@ func (tab ExpTableau) check() error {
 			return err
 		}
 	}
-	for i, row := range tab.A {
-		if len(row) != i {
+	if n := len(tab.Embedded); n != 0 && n != len(tab.Nodes) && n != len(tab.Nodes)+1 {
+		return fmt.Errorf("%w: the embedded row of the tableau holds %d coefficients, want %d or one more", ErrParameter, n, len(tab.Nodes))
+	}
+	for i, row := range append(slices.Clone(tab.A), tab.Embedded) {
+		if len(row) != i && i < len(tab.A) {
 			return fmt.Errorf("%w: row %d of the tableau holds %d coefficients, want %d", ErrParameter, i, len(row), i)
 		}
 		for _, sum := range row {
@@ -86,24 +96,59 @@ func (tab ExpTableau) check() error {
 }
 
 func (tab ExpTableau) info(kind scoremodel.Kind) Info {
-	return Info{Name: tab.Name, About: tab.About, Order: tab.Order, NFE: len(tab.Nodes), Kind: kind, Ref: tab.Ref}
+	return Info{Name: tab.Name, About: tab.About, Order: tab.Order, NFE: len(tab.Nodes), Adaptive: tab.Embedded != nil,
+		Kind: kind, Ref: tab.Ref}
 }
 
 // start binds the method to p in the given prediction and with the given stochasticity, for states of n elements. With
-// noise the nodes must not decrease: the path is drawn from stage to stage.
+// noise the nodes must not decrease: the path is drawn from stage to stage. Without noise the result is an ode.Estimator
+// if the tableau has an embedded row.
 func (tab ExpTableau) start(p Problem, kind scoremodel.Kind, tau float64, n int) (ode.Stepper, error) {
 	stages := len(tab.Nodes)
-	s := &expRK{nodes: tab.Nodes, coefficients: ode.NewExpCoefficients(phis[ode.PhiTerm](tab.A)), schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
+	rows := tab.A
+	if tab.Embedded != nil {
+		rows = append(slices.Clone(rows), minus(tab.A[stages], tab.Embedded))
+	}
+	s := &expRK{nodes: tab.Nodes, coefficients: ode.NewExpCoefficients(phis[ode.PhiTerm](rows)), schedule: p.Schedule, model: scoremodel.As(p.Model, kind, p.Schedule), kind: kind, tau: tau,
 		m: make([][]float64, stages), x: make([]float64, n), terms: make([]vec.Term, 0, stages+2)}
 	for i := range s.m {
 		s.m[i] = make([]float64, n)
 	}
-	if tau == 0 {
+	if tau != 0 {
+		var err error
+		s.noise, err = newNestedNoise(p, n)
+		return s, err
+	}
+	if tab.Embedded == nil {
 		return s, nil
 	}
-	var err error
-	s.noise, err = newNestedNoise(p, n)
-	return s, err
+	if len(tab.Embedded) > stages {
+		s.end = make([]float64, n)
+	}
+	return &embeddedExpRK{expRK: s, power: float64(tab.EmbeddedOrder + 1)}, nil
+}
+
+// minus returns the coefficients a - b. What is the same in both leaves nothing, not even rounding.
+func minus(a, b [][]Phi) [][]Phi {
+	out := make([][]Phi, max(len(a), len(b)))
+	add := func(row [][]Phi, sign float64) {
+		for j, sum := range row {
+			for _, f := range sum {
+				i := slices.IndexFunc(out[j], func(g Phi) bool { return g.K == f.K && g.At == f.At })
+				if i < 0 {
+					i = len(out[j])
+					out[j] = append(out[j], Phi{0, f.K, f.At})
+				}
+				out[j][i].Weight += sign * f.Weight
+			}
+		}
+	}
+	add(a, 1)
+	add(b, -1)
+	for j, sum := range out {
+		out[j] = slices.DeleteFunc(sum, func(f Phi) bool { return f.Weight == 0 })
+	}
+	return out
 }
 
 type expRK struct {
@@ -114,21 +159,60 @@ type expRK struct {
 	tau          float64
 	noise        *nestedNoise // nil if tau is 0
 	coefficients *ode.ExpCoefficients
+	a            [][]float64 // the coefficients of the step: of the stages, of the result and of its error, if that is estimated
 	m            [][]float64 // the predictions at the stages; the first survives a rejected proposal
-	x            []float64   // the state at a stage
+	x            []float64   // the state at a stage; at last the result, if the prediction there is needed
 	terms        []vec.Term
+	nfe          int
+
+	// For the estimate of the error.
+	at    ode.Span  // the latest step
+	scale float64   // what multiplies the coefficients of it
+	end   []float64 // the prediction at its end, nil if that is not needed
+	ahead bool      // whether end is known
 }
 
+// predict evaluates the model: every evaluation comes through here.
+func (s *expRK) predict(dst, x []float64, t float64) error {
+	s.nfe++
+	return s.model.Predict(dst, x, t)
+}
+
+// NFE implements ode.Counter.
+func (s *expRK) NFE() int { return s.nfe }
+
+// Cost implements ode.Counter. There is no interpolant.
+func (s *expRK) Cost(at ode.Span, _ bool) int {
+	cost := len(s.m)
+	if at.Retry || s.continues(at) {
+		cost--
+	}
+	if s.end != nil {
+		cost++
+	}
+	return cost
+}
+
+// continues reports whether the first prediction of the step over at is known from the latest step.
+func (s *expRK) continues(at ode.Span) bool { return s.ahead && !at.Fresh() && at.From == s.at.To }
+
 func (s *expRK) Step(dst, src []float64, at ode.Span) error {
-	if !at.Retry {
-		if err := s.model.Predict(s.m[0], src, at.From); err != nil {
+	switch {
+	case at.Retry:
+		// m[0] depends on From and src alone.
+	case s.continues(at):
+		s.m[0], s.end = s.end, s.m[0]
+	default:
+		if err := s.predict(s.m[0], src, at.From); err != nil {
 			return err
 		}
 	}
+	s.at, s.ahead = at, false
 	from, to := s.schedule.At(at.From), s.schedule.At(at.To)
 	step := newExponential(s.kind, s.tau, from, to)
-	a := s.coefficients.At(step.z)
+	s.a = s.coefficients.At(step.z)
 	length := step.length() // h, or (1+τ²)h in data prediction
+	s.scale = step.gain * length
 	if s.noise != nil {
 		clear(s.noise.sum)
 	}
@@ -145,8 +229,8 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 			node, p = c, next
 			part = newExponential(s.kind, s.tau, from, p)
 		}
-		s.advance(s.x, src, part, length, a[i])
-		if err := s.model.Predict(s.m[i], s.x, p.T); err != nil {
+		s.advance(s.x, src, part, length, s.a[i])
+		if err := s.predict(s.m[i], s.x, p.T); err != nil {
 			return err
 		}
 	}
@@ -155,8 +239,43 @@ func (s *expRK) Step(dst, src []float64, at ode.Span) error {
 			return err
 		}
 	}
-	s.advance(dst, src, step, length, a[len(s.m)])
+	s.advance(dst, src, step, length, s.a[len(s.m)])
+	if s.end != nil {
+		copy(s.x, dst)
+	}
 	return nil
+}
+
+// embeddedExpRK is a method whose tableau has an embedded row.
+type embeddedExpRK struct {
+	*expRK
+	power float64
+}
+
+// Pace implements Paced.
+func (s *embeddedExpRK) Pace() Variable { return Lambda }
+
+// LocalError implements ode.Estimator. Both results carry the state alike, so that it leaves their difference.
+func (s *embeddedExpRK) LocalError(dst []float64) (float64, error) {
+	if s.end != nil && !s.ahead {
+		if err := s.predict(s.end, s.x, s.at.To); err != nil {
+			return 0, err
+		}
+		s.ahead = true
+	}
+	terms := s.terms[:0]
+	for j, c := range s.a[len(s.m)+1] {
+		if c == 0 {
+			continue
+		}
+		m := s.end
+		if j < len(s.m) {
+			m = s.m[j]
+		}
+		terms = append(terms, vec.Term{C: s.scale * c, X: m})
+	}
+	vec.Lin(dst, terms...)
+	return s.power, nil
 }
 
 // grow extends the noise from one stage to the next.
@@ -206,8 +325,35 @@ func phis[To, From Phi | ode.PhiTerm](rows [][][]From) [][][]To {
 	return out
 }
 
+// embed adds to tab the embedded row of the given order, of which all columns but the first are given. The first follows: a
+// constant prediction is integrated exactly, and the row sums to φ₁(z).
+func (tab ExpTableau) embed(order int, later ...[]Phi) ExpTableau {
+	first := []Phi{{1, 1, 1}}
+	for _, sum := range later {
+		for _, f := range sum {
+			first = append(first, Phi{-f.Weight, f.K, f.At})
+		}
+	}
+	tab.EmbeddedOrder, tab.Embedded = order, append([][]Phi{first}, later...)
+	return tab
+}
+
 // Lawson returns the classical method tab on the equation without its linear part, e^(-λL)u
-// [lawson1967]: a constant prediction is not integrated exactly. Its order is tab's.
+// [lawson1967]: a constant prediction is not integrated exactly. Its orders are tab's.
 func Lawson(name string, tab ode.Tableau) ExpTableau {
-	return described(ode.Lawson(name, tab), name, "the Runge-Kutta method "+tab.Name+" with Lawson's integrating factor in lambda", "lawson1967")
+	e := described(ode.Lawson(name, tab), name, "the Runge-Kutta method "+tab.Name+" with Lawson's integrating factor in lambda", "lawson1967")
+	e.EmbeddedOrder = tab.EmbeddedOrder
+	if tab.Embedded != nil {
+		e.Embedded = make([][]Phi, len(tab.Embedded))
+		for j, w := range tab.Embedded {
+			if w != 0 {
+				e.Embedded[j] = []Phi{{w, 0, 1 - tab.C[j]}}
+			}
+		}
+	}
+	if tab.FirstSameAsLast() { // the last stage is the result
+		stages := tab.Evaluations()
+		e.Nodes, e.A = e.Nodes[:stages], e.A[:stages+1]
+	}
+	return e
 }

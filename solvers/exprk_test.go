@@ -16,7 +16,7 @@ import (
 )
 
 var expTableaus = []solvers.ExpTableau{solvers.ETDRK2, solvers.ExpHeun, solvers.ETDRK3, solvers.ETDRK4, solvers.Krogstad,
-	solvers.StrehmelWeiner, solvers.HochbruckOstermann5, solvers.Lawson2, solvers.Lawson4}
+	solvers.Krogstad43, solvers.StrehmelWeiner, solvers.HochbruckOstermann5, solvers.Lawson2, solvers.Lawson4, solvers.Lawson5}
 
 // phiBySimpson returns φ_k(z) by another way than the package's: the integral of e^((1-θ)z) θ^(k-1)/(k-1)! over
 // [0, 1] by Simpson's rule in 2000 steps, exact to 1e-13 for |z| ≤ 5.
@@ -128,6 +128,10 @@ func TestStiffOrder(t *testing.T) {
 		{solvers.RES{Order: 3, C2: 0.3, C3: 0.8}.Tableau(), 3, "4: ψ4"},
 		{solvers.ETDRK4, 2, "3: bJψ2i"},
 		{solvers.Krogstad, 3, "4: bJaJψ2j"},
+		{solvers.Krogstad43, 3, "4: bJaJψ2j"},
+		{low(solvers.Krogstad43), 3, "4: ψ4"},
+		{low(solvers.ETDRK3), 2, "3: ψ3"},
+		{low(solvers.RES{Order: 3, C2: 0.5, C3: 1}.Tableau()), 2, "3: ψ3"},
 		{solvers.StrehmelWeiner, 3, "4: bJaJψ2j"},
 		{solvers.DPMSolver{Order: 3, Data: true}.Tableau(), 3, "4: ψ4"},
 		{solvers.DPMSolver{Order: 3, Data: true, R1: 0.5, Taylor: true}.Tableau(), 2, "3: bJψ2i"},
@@ -153,47 +157,53 @@ func TestStiffOrder(t *testing.T) {
 	}
 }
 
+// conditionsAtZero checks the conditions of the rooted trees up to the order of tab, at most 4, at z = 0.
+func conditionsAtZero(t *testing.T, tab solvers.ExpTableau) {
+	t.Helper()
+	a, b := rowsAt(tab, 0)
+	c := tab.Nodes
+	apply := func(v []float64) []float64 {
+		out := make([]float64, len(c))
+		for i := range out {
+			out[i] = sumOfProducts(a[i], v)
+		}
+		return out
+	}
+	ones := make([]float64, len(c))
+	for i := range ones {
+		ones[i] = 1
+		if sum := sumOfProducts(a[i]); math.Abs(sum-c[i]) > 1e-13 {
+			t.Errorf("%s: the row of stage %d sums to %v at z = 0, the node is %v", tab.Name, i, sum, c[i])
+		}
+	}
+	squares := make([]float64, len(c))
+	for i := range squares {
+		squares[i] = c[i] * c[i]
+	}
+	for _, condition := range []struct {
+		order     int
+		got, want float64
+	}{
+		{1, sumOfProducts(b), 1},
+		{2, sumOfProducts(b, c), 1. / 2},
+		{3, sumOfProducts(b, c, c), 1. / 3},
+		{3, sumOfProducts(b, apply(c)), 1. / 6},
+		{4, sumOfProducts(b, c, c, c), 1. / 4},
+		{4, sumOfProducts(b, c, apply(c)), 1. / 8},
+		{4, sumOfProducts(b, apply(squares)), 1. / 12},
+		{4, sumOfProducts(b, apply(apply(c))), 1. / 24},
+	} {
+		if condition.order <= tab.Order && !(math.Abs(condition.got-condition.want) <= 1e-13) {
+			t.Errorf("%s: a condition of order %d is %v at z = 0, want %v", tab.Name, condition.order, condition.got, condition.want)
+		}
+	}
+}
+
 // At z = 0 a tableau is that of a classical method, with the conditions of the rooted trees up to order 4.
 func TestExpTableausAtZero(t *testing.T) {
 	all := append([]solvers.ExpTableau{solvers.RES{Order: 2, C2: 0.3}.Tableau(), solvers.RES{Order: 3, C2: 0.5, C3: 1}.Tableau(), solvers.RES{Order: 3, C2: 0.3, C3: 0.8}.Tableau()}, expTableaus...)
 	for _, tab := range all {
-		a, b := rowsAt(tab, 0)
-		c := tab.Nodes
-		apply := func(v []float64) []float64 {
-			out := make([]float64, len(c))
-			for i := range out {
-				out[i] = sumOfProducts(a[i], v)
-			}
-			return out
-		}
-		ones := make([]float64, len(c))
-		for i := range ones {
-			ones[i] = 1
-			if sum := sumOfProducts(a[i]); math.Abs(sum-c[i]) > 1e-13 {
-				t.Errorf("%s: the row of stage %d sums to %v at z = 0, the node is %v", tab.Name, i, sum, c[i])
-			}
-		}
-		squares := make([]float64, len(c))
-		for i := range squares {
-			squares[i] = c[i] * c[i]
-		}
-		for _, condition := range []struct {
-			order     int
-			got, want float64
-		}{
-			{1, sumOfProducts(b), 1},
-			{2, sumOfProducts(b, c), 1. / 2},
-			{3, sumOfProducts(b, c, c), 1. / 3},
-			{3, sumOfProducts(b, apply(c)), 1. / 6},
-			{4, sumOfProducts(b, c, c, c), 1. / 4},
-			{4, sumOfProducts(b, c, apply(c)), 1. / 8},
-			{4, sumOfProducts(b, apply(squares)), 1. / 12},
-			{4, sumOfProducts(b, apply(apply(c))), 1. / 24},
-		} {
-			if condition.order <= tab.Order && !(math.Abs(condition.got-condition.want) <= 1e-13) {
-				t.Errorf("%s: a condition of order %d is %v at z = 0, want %v", tab.Name, condition.order, condition.got, condition.want)
-			}
-		}
+		conditionsAtZero(t, tab)
 	}
 }
 

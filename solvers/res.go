@@ -38,11 +38,7 @@ func (s RES) nodes() (order int, c2, c3 float64) {
 
 // Info implements Solver.
 func (s RES) Info() Info {
-	order, _, c3 := s.nodes()
 	i := s.Tableau().info(scoremodel.Data)
-	if order == 3 && s.Cubed && c3 != 1 {
-		i.Order = 2
-	}
 	if s.Noise {
 		i.Kind = scoremodel.Epsilon
 	}
@@ -81,25 +77,32 @@ func (s RES) Tableau() ExpTableau {
 		if s.Cubed {
 			square *= c3
 		}
-		return res3(c2, c3, (3*square-2*c3)/(c2*(2-3*c2)))
+		tab := res3(c2, c3, (3*square-2*c3)/(c2*(2-3*c2)))
+		if s.Cubed && c3 != 1 { // a second row of order 2 would say nothing
+			tab = tab.embed(1, nil, nil)
+			tab.Order = 2
+		}
+		return tab
 	}
 	return res2(c2)
 }
 
-// res2 puts a line through the predictions at the start and at c₂.
+// res2 puts a line through the predictions at the start and at c₂. The embedded method is DDIM.
 func res2(c2 float64) ExpTableau {
 	return etd(ExpTableau{Name: "res2s", About: "the refined exponential solver of order 2, single-step", Order: 2, Ref: "zhang2023res",
 		Nodes: []float64{0, c2}},
-		[][]Phi{{{1 / c2, 2, 1}}})
+		[][]Phi{{{1 / c2, 2, 1}}}).
+		embed(1, nil)
 }
 
 // res3 is the family of [hochbruck2005, section 5]: the weights are φ₂ shared as γ to 1, and the third stage is such that the errors of
-// the stages cancel in them.
+// the stages cancel in them. The embedded method is res2.
 func res3(c2, c3, gamma float64) ExpTableau {
 	return etd(ExpTableau{Name: "res3s", About: "the refined exponential solver of order 3, single-step", Order: 3, Ref: "zhang2023res",
 		Nodes: []float64{0, c2, c3}},
 		[][]Phi{{{gamma * c2, 2, c2}, {c3 * c3 / c2, 2, c3}}},
-		[][]Phi{{{gamma / (gamma*c2 + c3), 2, 1}}, {{1 / (gamma*c2 + c3), 2, 1}}})
+		[][]Phi{{{gamma / (gamma*c2 + c3), 2, 1}}, {{1 / (gamma*c2 + c3), 2, 1}}}).
+		embed(2, []Phi{{1 / c2, 2, 1}}, nil)
 }
 
 // fraction returns an error unless v is in (0, 1].

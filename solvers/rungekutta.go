@@ -32,6 +32,28 @@ func (v Variable) at(p sde.Point) float64 {
 	return p.T
 }
 
+// time inverts at, but for rounding.
+func (v Variable) time(s sde.Schedule, u float64) float64 {
+	switch v {
+	case Kappa:
+		return s.Time(-math.Log(u))
+	case Lambda:
+		return s.Time(u)
+	}
+	return u
+}
+
+// rate returns the variable's derivative in time.
+func (v Variable) rate(p sde.Point) float64 {
+	switch v {
+	case Kappa:
+		return -p.Kappa() * p.DLambda()
+	case Lambda:
+		return p.DLambda()
+	}
+	return 1
+}
+
 // RungeKutta applies an explicit Runge–Kutta method to the probability flow ODE
 // [song2021score, eq. 13] in a variable of choice. Euler's method in κ is DDIM, and Heun's
 // in κ is the deterministic sampler of [karras2022edm]. The zero value has no tableau.
@@ -236,7 +258,10 @@ func (i substitutedInterpolant) Interpolate(dst, from, to []float64, theta float
 		return nil
 	}
 	p := s.schedule.At(s.at.Time(theta))
-	inner := s.inner.(ode.Interpolator)
+	inner, ok := s.inner.(ode.Interpolator)
+	if !ok {
+		return ode.ErrNoInterpolant
+	}
 	fraction := (s.in.at(p) - s.uFrom) / (s.uTo - s.uFrom)
 	if s.in == Lambda {
 		return inner.Interpolate(dst, from, to, fraction)
@@ -258,6 +283,10 @@ type substitutedEstimator struct {
 	*substituted
 	estimator ode.Estimator
 }
+
+// Pace implements Paced. In κ too: its steps would have to shrink by a factor of thousands from the noise to the data, which
+// is what a controller does worst.
+func (s *substitutedEstimator) Pace() Variable { return Lambda }
 
 // LocalError implements ode.Estimator. A step that is short in time is short in u, so
 // the estimate vanishes with the same power of either.

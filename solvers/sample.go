@@ -25,7 +25,8 @@ type Settings struct {
 	Steps int
 
 	// Control, if not nil, adapts the steps between the ends of the grid. Every row
-	// is then integrated on its own, so that its steps do not depend on its neighbours; Dim is set.
+	// is then integrated on its own, so that its steps do not depend on its neighbours; Dim is set. Its lengths are in the variable in
+	// which the solver is Paced, λ for exponential methods, and in time if it is not.
 	//
 	// A stochastic solver needs noise that remembers: an sde.Tree whose interval holds the grid's. MaxFactor is then
 	// sde.Growth if it is 0, and Min at least four leaves of the tree.
@@ -328,14 +329,14 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	t0, t1 := set.Grid[0], set.Grid[len(set.Grid)-1]
 	for lo := 0; lo < len(x); lo += dim {
 		at, model.calls = first+lo/dim, 0
-		model.Model = scoremodel.Rows(r.problem.Model, r.problem.Row+at) // the rows take turns with one stepper, or one guard
+		model.Model = scoremodel.Rows(r.problem.Model, r.problem.Row+at) // the stepper is begun once for all rows, which take turns
 		if lo > 0 && r.solver.Info().Stochastic {                        // the path is of one row
 			p.Row++
 			if st, err = startAdaptive(r.solver, p, dim); err != nil {
 				return most, fmt.Errorf("solvers: %s: %w", r.name, err)
 			}
 		}
-		stats, err := set.Control.Adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
+		stats, err := r.adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
 		stats.NFE = model.calls
 		if model.calls >= most.NFE || err != nil {
 			most = Result{Stats: stats, NFE: model.calls}

@@ -106,6 +106,16 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"gallery", "--grid", "lamda"}, `did you mean "lambda"?`},
 		{[]string{"gallery", "--png", "g.jpg"}, "--png: g.jpg: want a file that ends in .png"},
 		{[]string{"gallery", "--rows", "1000000000"}, "--rows: 1000000000, want at most"},
+		{[]string{"compare", "--tolerances", "0"}, "--tolerances: 0, want more than 0 and at most 1"},
+		{[]string{"compare", "--tolerances", "1e-3,NaN"}, "--tolerances: NaN, want more than 0"},
+		{[]string{"compare", "--tolerances", "1e-3", "--errors", "-1"}, "--errors: -1, want more than 0"},
+		{[]string{"compare", "--tolerances", "1e-3", "--solvers", "ddim,unipc"}, "none of the solvers estimates its error"},
+		{[]string{"compare", "--tolerances", "1e-3", "--png", "x.jpg"}, "--png: x.jpg: want a file that ends in .png"},
+		{[]string{"compare", "--png", "x.png"}, "--png: it goes with --tolerances"},
+		{[]string{"sample", "--solver", "dpm3", "--rtol", "-1"}, "--rtol: -1, want more than 0"},
+		{[]string{"sample", "--solver", "dpm3", "--atol", "0"}, "--atol: 0, want more than 0"},
+		{[]string{"sample", "--solver", "dpm3", "--atol", "0.1", "--steps", "5"}, "--steps: the tolerance decides on the steps"},
+		{[]string{"sample", "--solver", "ddim", "--rtol", "0.1"}, "--rtol: ddim does not estimate its error"},
 		{[]string{"sample", "--problem", bad}, "model.variance"},
 		{[]string{"sample", "--problem", filepath.Join(dir, "none.json")}, "none.json"},
 		{[]string{"sample", "--scheduler", filepath.Join(dir, "none.json")}, "--scheduler: "},
@@ -482,9 +492,9 @@ func TestSampleScheduler(t *testing.T) {
 	if diff := cmp.Diff(want.Samples, got.Samples, cmpopts.EquateApprox(0, 1e-12)); diff != "" {
 		t.Errorf("samples (-ddim +config):\n%s", diff)
 	}
-	want = sampleDocument{Solver: "DDIMScheduler", Grid: []float64{1, 0.8, 0.6, 0.4, 0.2}, NFE: 5, Rows: 2, Dim: 2,
+	want = sampleDocument{Solver: "DDIMScheduler", Grid: []float64{1, 0.8, 0.6, 0.4, 0.2}, NFE: 5, Steps: 5, Rows: 2, Dim: 2,
 		Warnings: []string{"skip_prk_steps is ignored: DDIMScheduler does not read it"}}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(sampleDocument{}, "Samples", "Seconds", "steps")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(sampleDocument{}, "Samples", "Seconds")); diff != "" {
 		t.Errorf("document (-want +got):\n%s", diff)
 	}
 	// With noise, recorded in the order in which it is drawn.
@@ -531,6 +541,61 @@ func TestGallery(t *testing.T) {
 	document(t, &got, append(args, "--references", "", "--json")...)
 	if len(got) != 4 || got[0].RMSE != nil {
 		t.Errorf("gallery without references = %+v", got)
+	}
+}
+
+// Under error control the errors come down with the tolerance; the rows on grids are as they are without, and the text has the two
+// tables more.
+func TestCompareTolerances(t *testing.T) {
+	args := []string{"compare", "--problems", "mixture1d", "--solvers", "ddim,etdrk3", "--nfe", "5,10,20,50", "--rows", "8"}
+	var plain, got []study.Comparison
+	document(t, &plain, append(args, "--json")...)
+	args = append(args, "--tolerances", "1e-2,1e-5")
+	document(t, &got, append(args, "--json")...)
+	var grids, controlled []study.Comparison
+	for _, c := range got {
+		if c.Tolerance == nil {
+			grids = append(grids, c)
+		} else {
+			controlled = append(controlled, c)
+		}
+	}
+	if diff := cmp.Diff(plain, grids, cmpopts.IgnoreFields(study.Comparison{}, "Seconds", "Nanoseconds")); diff != "" {
+		t.Errorf("rows on grids (-without tolerances +with):\n%s", diff)
+	}
+	if len(controlled) != 2 {
+		t.Fatalf("%d rows under control, want 2: %+v", len(controlled), controlled)
+	}
+	for i, tolerance := range []float64{1e-2, 1e-5} {
+		c := controlled[i]
+		if c.Solver != "etdrk3" || c.Grid != "adaptive" || *c.Tolerance != tolerance || c.Rejected == nil || !(*c.RMSE <= 10*tolerance) || c.NFE > 3*(c.Steps+*c.Rejected) {
+			t.Errorf("at the tolerance %g: %+v", tolerance, c)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "needed.png")
+	status, out, errs := call(t, append(args, "--png", file, "--errors", "1e-3")...)
+	if status != 0 || !strings.Contains(out, "Error control on mixture1d") || !strings.Contains(out, "NFE needed for an RMSE on mixture1d") ||
+		!strings.Contains(out, "etdrk3  adaptive") || !strings.Contains(out, "ddim    quadratic") {
+		t.Errorf("compare prints %d %q %q", status, out, errs)
+	}
+	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "\x89PNG") {
+		t.Errorf("the picture: %v", err)
+	}
+}
+
+// A tolerance in place of steps: the samples are those of many steps, to the tolerance.
+func TestSampleTolerance(t *testing.T) {
+	var fine, got sampleDocument
+	document(t, &fine, "sample", "--problem", "mixture2d", "--solver", "krogstad43", "--steps", "2000", "--grid", "lambda", "--rows", "5", "--json")
+	document(t, &got, "sample", "--problem", "mixture2d", "--solver", "krogstad43", "--rtol", "1e-5", "--rows", "5", "--json")
+	if diff := cmp.Diff(fine.Samples, got.Samples, cmpopts.EquateApprox(0, 1e-4)); diff != "" {
+		t.Errorf("samples (-2000 steps +tolerance):\n%s", diff)
+	}
+	if got.NFE != 5*got.Steps+4*got.Rejected || got.Steps > 60 {
+		t.Errorf("%d steps, %d rejected, %d evaluations", got.Steps, got.Rejected, got.NFE)
+	}
+	if status, out, _ := call(t, "sample", "--problem", "mixture2d", "--solver", "krogstad43", "--atol", "1e-3", "--rows", "2"); status != 0 || !strings.Contains(out, "under error control") {
+		t.Errorf("sample prints %d %q", status, out)
 	}
 }
 

@@ -10,10 +10,12 @@ import (
 	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/report"
 	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/solvers"
 )
 
 func newCompare(c *console) *cobra.Command {
-	var problems, list, grids string
+	var problems, list, grids, picture string
+	var needed []float64
 	var plan study.Plan
 	var asJSON, quiet bool
 	cmd := &cobra.Command{
@@ -38,6 +40,9 @@ func newCompare(c *console) *cobra.Command {
 			if plan.Quality != 0 && plan.Quality < quality.MinRows {
 				return usagef("--quality: %d, want at least %d", plan.Quality, quality.MinRows)
 			}
+			if err := checkControlled(plan, needed, picture); err != nil {
+				return err
+			}
 			for _, p := range plan.Problems {
 				most := mostSteps
 				if p.Gaussian != nil {
@@ -54,7 +59,10 @@ func newCompare(c *console) *cobra.Command {
 			if asJSON {
 				err = c.json(emptyNotNull(rows))
 			} else {
-				err = report.Comparisons(c.out, rows, c.style())
+				err = errors.Join(report.Comparisons(c.out, rows, c.style()), report.Adaptive(c.out, rows, needed, c.style()))
+			}
+			if picture != "" && runErr == nil {
+				err = errors.Join(err, report.DrawAdaptive(picture, rows))
 			}
 			for _, w := range warnings {
 				fmt.Fprintf(c.err, "bench: warning: %s\n", w)
@@ -69,6 +77,9 @@ func newCompare(c *console) *cobra.Command {
 	cmd.Flags().StringVar(&list, "solvers", "all", "solvers, separated by commas, or all")
 	cmd.Flags().StringVar(&grids, "grids", "quadratic", "grids, separated by commas, or all")
 	cmd.Flags().IntSliceVar(&plan.NFE, "nfe", []int{5, 10, 20, 50}, "budgets of evaluations")
+	cmd.Flags().Float64SliceVar(&plan.Tolerances, "tolerances", nil, "run the adaptive of the solvers under error control too, at these tolerances, relative and absolute")
+	cmd.Flags().Float64SliceVar(&needed, "errors", []float64{1e-2, 1e-4, 1e-6}, "with --tolerances, errors for which the evaluations needed are printed")
+	cmd.Flags().StringVar(&picture, "png", "", "with --tolerances, file for a picture of error against evaluations")
 	cmd.Flags().IntVar(&plan.Rows, "rows", 64, "samples per run")
 	cmd.Flags().IntVar(&plan.Quality, "quality", 0, "samples whose law is compared with real ones, at least 40; 0 for none, 1000 if no number is given")
 	cmd.Flags().Lookup("quality").NoOptDefVal = "1000"
@@ -77,4 +88,25 @@ func newCompare(c *console) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as one JSON document")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
 	return cmd
+}
+
+// checkControlled checks the flags that have to do with error control.
+func checkControlled(plan study.Plan, needed []float64, picture string) error {
+	for flag, list := range map[string][]float64{"tolerances": plan.Tolerances, "errors": needed} {
+		for _, v := range list {
+			if !(v > 0 && v <= 1) {
+				return usagef("--%s: %v, want more than 0 and at most 1", flag, v)
+			}
+		}
+	}
+	if plan.Tolerances == nil {
+		if picture != "" {
+			return usagef("--png: it goes with --tolerances")
+		}
+		return nil
+	}
+	if !slices.ContainsFunc(plan.Solvers, func(s solvers.Solver) bool { return s.Info().Adaptive }) {
+		return usagef("--tolerances: none of the solvers estimates its error; bench list --json says which do")
+	}
+	return checkPicture(picture)
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/report"
 	"github.com/diffsolve/diffsolve/bench/scheduler"
+	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -28,8 +30,8 @@ type sampleDocument struct {
 	Seconds  float64     `json:"seconds"`
 	Samples  [][]float64 `json:"samples,omitempty"`
 	Warnings []string    `json:"warnings"`
-
-	steps int
+	Steps    int         `json:"steps"`    // with those below, of the sample that took the most evaluations
+	Rejected int         `json:"rejected"` // 0 on a grid
 }
 
 // sampling is what the flags of sample say.
@@ -38,6 +40,7 @@ type sampling struct {
 	scheduler                    string
 	arguments                    []string
 	steps, rows, workers         int
+	rtol, atol                   float64
 	seed                         uint64
 	initial, noise, out, picture string
 	asJSON, quiet                bool
@@ -58,6 +61,8 @@ func newSample(c *console) *cobra.Command {
 	flags.StringVar(&f.solver, "solver", "dpm++2m", "solver, with parameters after a colon")
 	flags.IntVar(&f.steps, "steps", 20, "number of steps")
 	flags.StringVar(&f.grid, "grid", "quadratic", "grid, or a file of times (.npy, .csv)")
+	flags.Float64Var(&f.rtol, "rtol", 0, "relative tolerance: steps are adapted between the ends of the grid, for each sample alone")
+	flags.Float64Var(&f.atol, "atol", 0, "absolute tolerance; of --rtol and --atol one is enough for both")
 	flags.StringVar(&f.scheduler, "scheduler", "", "scheduler_config.json of diffusers, whose class takes the place of solver and grid")
 	flags.StringArrayVar(&f.arguments, "scheduler-arg", nil, "name=value that the class' step takes, such as eta=0.5")
 	flags.IntVar(&f.rows, "rows", 16, "number of samples")
@@ -111,6 +116,10 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 			return flagError("png", err)
 		}
 	}
+	control, err := f.control(s, given)
+	if err != nil {
+		return err
+	}
 	x, err := f.start(p, s, given("rows"))
 	if err != nil {
 		return err
@@ -129,14 +138,14 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 	progress, finish := c.progress(f.quiet)
 	workers := min(f.workers, rows)
 	tick := ticker(progress, workers*(len(s.grid)-1))
-	res, runErr := solvers.Sample(cmd.Context(), s.solver, s.problem, x, &solvers.Settings{Grid: s.grid, Workers: workers,
+	res, runErr := solvers.Sample(cmd.Context(), s.solver, s.problem, x, &solvers.Settings{Grid: s.grid, Control: control, Workers: workers,
 		Observe: func(solvers.Observation) error { tick(s.name); return nil }})
 	finish()
 	if runErr != nil {
 		return runErr
 	}
 	doc := sampleDocument{Solver: s.name, Grid: s.times, NFE: res.NFE, Rows: rows, Dim: p.Dim, Seconds: res.Elapsed.Seconds(),
-		Warnings: append([]string{}, s.warnings...), steps: len(s.grid) - 1}
+		Warnings: append([]string{}, s.warnings...), Steps: res.Steps, Rejected: res.Rejected}
 	for _, w := range res.Warnings {
 		doc.Warnings = append(doc.Warnings, w.Error())
 	}
@@ -150,6 +159,25 @@ func tree(seed uint64, s sde.Schedule, grid []float64) sde.Noise {
 	return sde.Tree{Seed: seed, From: max(tmax, grid[0]), To: min(tmin, grid[len(grid)-1])}
 }
 
+// control returns what the tolerances ask for, or nil.
+func (f *sampling) control(s sampler, given func(string) bool) (*ode.Control, error) {
+	if !given("rtol") && !given("atol") {
+		return nil, nil
+	}
+	for flag, v := range map[string]float64{"rtol": f.rtol, "atol": f.atol} {
+		if given(flag) && !(v > 0 && v <= 1) {
+			return nil, usagef("--%s: %v, want more than 0 and at most 1", flag, v)
+		}
+	}
+	if given("steps") {
+		return nil, usagef("--steps: the tolerance decides on the steps, want --steps or --rtol and --atol")
+	}
+	if !s.solver.Info().Adaptive {
+		return nil, usagef("--rtol: %s does not estimate its error; bench list --json says which solvers do", s.name)
+	}
+	return &ode.Control{Rel: cmp.Or(f.rtol, f.atol), Abs: cmp.Or(f.atol, f.rtol)}, nil
+}
+
 // checkFiles finds names of files that cannot be written before the run, not after it.
 func (f *sampling) checkFiles() error {
 	if f.out != "" {
@@ -157,13 +185,24 @@ func (f *sampling) checkFiles() error {
 			return usagef("--out: %s: want a file that ends in .npy or .csv", f.out)
 		}
 	}
-	if f.picture != "" && strings.ToLower(filepath.Ext(f.picture)) != ".png" {
-		return usagef("--png: %s: want a file that ends in .png", f.picture)
+	if err := checkFolder("out", f.out); err != nil {
+		return err
 	}
-	for flag, file := range map[string]string{"out": f.out, "png": f.picture} {
-		if dir, err := os.Stat(filepath.Dir(file)); file != "" && (err != nil || !dir.IsDir()) {
-			return fmt.Errorf("--%s: %s: there is no folder %s", flag, file, filepath.Dir(file))
-		}
+	return checkPicture(f.picture)
+}
+
+// checkPicture checks a --png flag.
+func checkPicture(file string) error {
+	if file != "" && strings.ToLower(filepath.Ext(file)) != ".png" {
+		return usagef("--png: %s: want a file that ends in .png", file)
+	}
+	return checkFolder("png", file)
+}
+
+// checkFolder checks that the file of a flag can have a place.
+func checkFolder(flag, file string) error {
+	if dir, err := os.Stat(filepath.Dir(file)); file != "" && (err != nil || !dir.IsDir()) {
+		return fmt.Errorf("--%s: %s: there is no folder %s", flag, file, filepath.Dir(file))
 	}
 	return nil
 }
@@ -282,7 +321,10 @@ func (f *sampling) deliver(c *console, p *problem.Problem, doc sampleDocument, x
 		return errors.Join(failed, c.json(doc))
 	}
 	fmt.Fprintf(c.out, "%s on %s: %d samples of dimension %d, %d steps, %d evaluations each, %.3f s\n",
-		doc.Solver, p.Name, doc.Rows, doc.Dim, doc.steps, doc.NFE, doc.Seconds)
+		doc.Solver, p.Name, doc.Rows, doc.Dim, doc.Steps, doc.NFE, doc.Seconds)
+	if f.rtol+f.atol > 0 {
+		fmt.Fprintf(c.out, "under error control: these are the numbers of the sample that took the most evaluations; %d of its steps were rejected\n", doc.Rejected)
+	}
 	for _, w := range doc.Warnings {
 		fmt.Fprintf(c.out, "warning: %s\n", w)
 	}

@@ -7,8 +7,8 @@
     v/bin/python bench/peers/goldens.py            # from the root of the repository; all files
     v/bin/python bench/peers/goldens.py DDIM LMS   # those of some classes
 
-It writes bench/scheduler/testdata/<class>.json and solvers/testdata/kdiffusion.json. The Go tests read those
-files and need no Python.
+It writes bench/scheduler/testdata/<class>.json, solvers/testdata/kdiffusion.json and solvers/testdata/adaptive.json. The Go tests
+read those files and need no Python.
 
 A case is a scheduler config, a number of steps and a problem; the initial state, the noise that was handed
 out, in order, and what came back. States and noise are decimals of three digits, so that they are exact in the
@@ -40,6 +40,7 @@ torch.set_default_dtype(torch.float64)
 
 import diffusers  # noqa: E402
 import scipy  # noqa: E402
+import scipy.integrate  # noqa: E402
 
 diffusers.utils.logging.set_verbosity_error()
 
@@ -505,6 +506,71 @@ def k_cases():
     return cases
 
 
+# ---- adaptive steps, of k-diffusion and of SciPy ----
+
+def adaptive_cases():
+    """One row each, as both choose the steps of a whole batch at once.
+
+    k-diffusion adds 1e-8 to every error, lest it divide by zero, which moves the steps after very small errors. "result" is
+    without that and "shipped" with it; no count differs. "cut" counts the rejected steps that ended at the end of the run: k-diffusion
+    shortens them from the length that they were cut from.
+    """
+    kd, cases = load_k_diffusion(), []
+    smin, smax = 0.02, 20.0
+    controller = kd.PIDStepSizeController
+    for problem in ("gaussian", "mixture2d", "digits10"):
+        for order in (2, 3):
+            for rtol, atol in ((0.05, 0.0078), (1e-3, 1e-3), (1e-4, 1e-5)):
+                model, rng = PROBLEMS[problem], np.random.default_rng(3)
+                x0 = np.round(rounded(rng, 1, model.dim) * smax, 3)
+
+                def denoise(x, sigma, **_):
+                    return torch.tensor(model.data(x.numpy(), 1.0, float(sigma[0])))
+
+                def sample(eps):
+                    def with_eps(*args):
+                        return controller(*args, eps=eps)
+
+                    with torch.no_grad(), mock.patch.object(kd, "tqdm", mock.MagicMock()), mock.patch.object(kd, "PIDStepSizeController", with_eps):
+                        return kd.sample_dpm_adaptive(denoise, torch.tensor(x0), smin, smax, order=order, rtol=rtol, atol=atol, return_info=True,
+                                                      callback=watch)
+
+                state = {}
+
+                def watch(i):  # before the proposal it was at state["t"], with state["h"] to go
+                    cut = i["n_reject"] > state["rejected"] and state["t"] + state["h"] > -math.log(smin)
+                    state.update(t=float(i["t"]), h=float(i["h"]), rejected=i["n_reject"], cut=state["cut"] + cut)
+
+                def begin():
+                    state.update(t=-math.log(smax), h=0.05, rejected=0, cut=0)
+
+                begin()
+                shipped, info_shipped = sample(1e-8)
+                begin()
+                out, info = sample(0.0)
+                assert info == info_shipped, (problem, order, rtol)
+                cases.append({"sampler": "sample_dpm_adaptive", "problem": problem, "order": order, "rtol": rtol, "atol": atol, "from": smax, "to": smin,
+                              "x": x0.ravel().tolist(), "accepted": info["n_accept"], "rejected": info["n_reject"], "cut": state["cut"], "nfe": info["nfe"],
+                              "result": out.numpy().ravel().tolist(), "shipped": shipped.numpy().ravel().tolist()})
+    vp = VP()
+    for problem in ("gaussian", "mixture2d", "digits10"):
+        for tolerance in (1e-3, 1e-5, 1e-7):
+            model, rng = PROBLEMS[problem], np.random.default_rng(3)
+
+            def flow(t, x):
+                a, s = vp.at(t)
+                beta = vp.b0 + (vp.b1 - vp.b0) * t
+                return beta / 2 * (model.eps(x[None], a, s)[0] / s - x)
+
+            x0 = rounded(rng, 1, model.dim)[0]
+            first = scipy.integrate.RK45(flow, 1.0, x0, 1e-3, rtol=tolerance, atol=tolerance).h_abs
+            out = scipy.integrate.solve_ivp(flow, (1.0, 1e-3), x0, method="RK45", rtol=tolerance, atol=tolerance)
+            accepted = len(out.t) - 1
+            cases.append({"sampler": "RK45", "problem": problem, "rtol": tolerance, "atol": tolerance, "from": 1.0, "to": 1e-3, "x": x0.tolist(),
+                          "first": first, "accepted": accepted, "rejected": (out.nfev - 2) // 6 - accepted, "nfe": out.nfev, "result": out.y[:, -1].tolist()})
+    return cases
+
+
 # ---- files ----
 
 def write(path, source, cases):
@@ -521,13 +587,15 @@ def write(path, source, cases):
 
 
 def main():
-    wanted = sys.argv[1:] or list(CLASSES) + ["signatures", "tables", "kdiffusion"]
+    wanted = sys.argv[1:] or list(CLASSES) + ["signatures", "tables", "kdiffusion", "adaptive"]
     for name in wanted:
         if name in ("signatures", "tables"):
             make = signatures if name == "signatures" else tables
             write("bench/scheduler/testdata/%s/diffusers.json" % name, "diffusers " + diffusers.__version__, make())
             continue
-        if name == "kdiffusion":
+        if name == "adaptive":
+            write("solvers/testdata/adaptive.json", "k-diffusion 0.1.1.post1, scipy " + scipy.__version__, adaptive_cases())
+        elif name == "kdiffusion":
             write("solvers/testdata/kdiffusion.json", "k-diffusion 0.1.1.post1", k_cases())
         else:
             write("bench/scheduler/testdata/%s.json" % name.lower(), "diffusers " + diffusers.__version__, CLASSES[name]())

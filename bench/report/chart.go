@@ -308,13 +308,17 @@ func (ch *chart) crossings(c draw.Canvas, p *plot.Plot, r vg.Rectangle) int {
 	return n
 }
 
-// ladder marks 1, 2 and 5 times powers of ten.
+// ladder marks 1, 2 and 5 times powers of ten. Over more than three of them, where there is no room, it names the powers alone.
 func ladder(lo, hi float64) []plot.Tick {
 	var ticks []plot.Tick
 	for e := math.Floor(math.Log10(lo)); e <= math.Log10(hi); e++ {
 		for _, m := range [...]float64{1, 2, 5} {
 			if v := m * math.Pow(10, e); v >= lo && v <= hi {
-				ticks = append(ticks, plot.Tick{Value: v, Label: trim(v)})
+				tick := plot.Tick{Value: v, Label: trim(v)}
+				if m > 1 && hi > 1000*lo {
+					tick.Label = ""
+				}
+				ticks = append(ticks, tick)
 			}
 		}
 	}

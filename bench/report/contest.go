@@ -80,8 +80,10 @@ func (o outcome) leads(least outcome) bool {
 }
 
 // contests groups the comparisons, in the order in which problems, grids and solvers first
-// appear. A solver without any value of a metric is not part of its contest.
+// appear. A solver without any value of a metric is not part of its contest, and runs under error control are not part of any:
+// they have no budget.
 func contests(list []study.Comparison) []*contest {
+	list = slices.DeleteFunc(slices.Clone(list), func(c study.Comparison) bool { return c.Tolerance != nil })
 	type key struct{ problem, grid string }
 	var keys []key
 	for _, c := range list {
@@ -154,6 +156,11 @@ func (t *contest) envelope() []point {
 	for _, r := range t.rows {
 		all = append(all, r.points(t.least)...)
 	}
+	return envelopeOf(all)
+}
+
+// envelopeOf returns the points that none betters further left, and sorts all.
+func envelopeOf(all []point) []point {
 	slices.SortFunc(all, func(a, b point) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.y, b.y)) })
 	var out []point
 	for _, p := range all {

@@ -16,7 +16,7 @@ var families = [...]struct {
 	{"Runge–Kutta in time t", regexp.MustCompile(`^(euler|midpoint|heun|ralston\d?|kutta3|ssprk3|bs3|rk4|rk38|dp5|tsit5|dop853)$`)},
 	{"Runge–Kutta in κ = σ/α", regexp.MustCompile(`^(euler|midpoint|heun|ralston\d?|kutta3|ssprk3|bs3|rk4|rk38|dp5|tsit5|dop853)kappa$|^heunalpha$`)},
 	{"Runge–Kutta in λ = log(α/σ)", regexp.MustCompile(`^(euler|midpoint|heun|ralston\d?|kutta3|ssprk3|bs3|rk4|rk38|dp5|tsit5|dop853)lambda$`)},
-	{"Exponential, single-step", regexp.MustCompile(`^(ddim|cfgppddim|edict|tcd|dpm\d+|dpm\+\+\d+s|kdpm2|res\d+s|expheun|etdrk\d|krogstad|strehmelweiner|hochbruckostermann5|lawson\d)$`)},
+	{"Exponential, single-step", regexp.MustCompile(`^(ddim|cfgppddim|edict|tcd|dpm\d+|dpm\+\+\d+s|kdpm2|res\d+s|expheun|etdrk\d|krogstad(43)?|strehmelweiner|hochbruckostermann5|lawson\d)$`)},
 	{"Multistep", regexp.MustCompile(`^(dpm\d+m|dpm\+\+\d+m|cfgpp\d+m|bdia|expadams\d+|res\dm|unipc|abm?(kappa|lambda)?|lms|deis|plms|i?pndm|ipndmv|gradientestimation)$`)},
 	{"Stochastic", nil}, // told by what the catalogue says, not by the name
 	{"Other", nil},

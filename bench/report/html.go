@@ -80,6 +80,8 @@ type pageData struct {
 	Leaders           []string
 	Headline          string
 	Contests          []pageContest
+	Controlled        *pageFigure
+	ControlledTables  []*table
 	Coefficients      *pageFigure
 	Albums            []pageAlbum
 	Warnings          []string
@@ -162,6 +164,8 @@ func (v *view) page() pageData {
 			ID: fmt.Sprintf("error-%d", i+1), Title: t.title(), Figure: t.figure().page(), Table: t.table(),
 		})
 	}
+	d.Controlled = adaptiveFigure(r.Controlled).page()
+	d.ControlledTables = append(controlled(r.Controlled), needed(r.Controlled, neededErrors)...)
 	for _, a := range v.albums {
 		d.Albums = append(d.Albums, a.page())
 	}

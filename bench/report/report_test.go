@@ -300,8 +300,8 @@ func TestPage(t *testing.T) {
 		}
 	}
 	// RMSE and W₂ on gaussian, RMSE on digits: each a picture of five families and a key, and W₂ one of the
-	// stochastic. Three panels of orders. Two comparisons of coefficients.
-	if got, want := strings.Count(html, "<svg"), 6+7+6+3+6; got != want {
+	// stochastic. Three panels of orders. Two comparisons of coefficients. Error control and the grid beside it.
+	if got, want := strings.Count(html, "<svg"), 6+7+6+3+6+2; got != want {
 		t.Errorf("the page has %d pictures, want %d", got, want)
 	}
 	// Two families, each with the reference at its head, the second folded.
@@ -400,6 +400,7 @@ func TestWriteEmpty(t *testing.T) {
   "equivalences": [],
   "orders": [],
   "comparisons": [],
+  "controlled": [],
   "warnings": []
 }
 `

@@ -23,6 +23,9 @@ func Text(w io.Writer, r *study.Results, style Style) error {
 	p.equivalences(r.Equivalences)
 	p.orders(r.Orders)
 	p.comparisons(r.Comparisons)
+	for _, t := range append(controlled(r.Controlled), needed(r.Controlled, neededErrors)...) {
+		p.table(t)
+	}
 	if len(r.Warnings) > 0 {
 		p.heading("Warnings")
 		for _, s := range r.Warnings {

@@ -11,6 +11,7 @@ import (
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/ode"
+	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -28,19 +29,31 @@ type Plan struct {
 	// Rows of them are those that have an RMSE.
 	Quality int
 
+	// Tolerances, relative and absolute alike, at which the adaptive of the solvers run under error control too.
+	Tolerances []float64
+
 	// Inversion asks for the round trip, too, of the solvers that can be inverted, at three times the cost.
 	Inversion bool
 }
 
 // Runs returns the number of runs of the plan.
-func (p Plan) Runs() int { return len(p.Problems) * len(p.Solvers) * len(p.Grids) * len(p.NFE) }
+func (p Plan) Runs() int {
+	adaptive := 0
+	for _, s := range p.Solvers {
+		if s.Info().Adaptive {
+			adaptive++
+		}
+	}
+	return len(p.Problems) * (len(p.Solvers)*len(p.Grids)*len(p.NFE) + adaptive*len(p.Tolerances))
+}
 
 // Compare runs the plan: every solver on every grid with as many steps as each budget of
 // evaluations allows, from the same initial states. Runs whose budget does not allow a step are left out.
 //
 // The error of a deterministic solver is the root mean square, over elements, of the distance
 // from the flow's end. Grids that are not for a problem's schedule are left out, with a warning. On normal data the errors of the law are exact, from the coefficient
-// table, for every solver. On problems with real samples the Quality of the plan is measured, for every solver too. tick is called after each run; the warnings tell which references are too coarse.
+// table, for every solver on a grid. On problems with real samples the Quality of the plan is measured, for every solver on a grid. Adaptive runs go over the
+// schedule's domain, row by row. tick is called after each run; the warnings tell which references are too coarse.
 func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comparison, warnings []string, err error) {
 	for _, p := range plan.Problems {
 		x := solvers.Prior(p.Schedule, plan.Seed, plan.Rows, p.Dim)
@@ -66,6 +79,21 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 			}
 		}
 		for _, s := range plan.Solvers {
+			for _, tolerance := range plan.Tolerances {
+				if !s.Info().Adaptive {
+					break
+				}
+				c, err := compareAdaptive(ctx, p, s, tolerance, x[:len(ref.X)], ref)
+				tick(solvers.Name(s) + " on " + p.Name)
+				switch {
+				case errors.Is(err, solvers.ErrGrid), errors.Is(err, ode.ErrTooManySteps), errors.Is(err, ode.ErrStepTooSmall):
+					warnings = append(warnings, fmt.Sprintf("%s: %s at the tolerance %g is left out: %v", p.Name, solvers.Name(s), tolerance, err))
+				case err != nil:
+					return out, warnings, fmt.Errorf("%s on %s at the tolerance %g: %w", solvers.Name(s), p.Name, tolerance, err)
+				default:
+					out, least = append(out, c), math.Min(least, *c.RMSE)
+				}
+			}
 			for _, g := range plan.Grids {
 				if unsuited[g] {
 					for range plan.NFE {
@@ -112,11 +140,7 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 		Seconds: res.Elapsed.Seconds()}
 	c.Nanoseconds = figure(float64(res.Elapsed.Nanoseconds()) / float64(len(x)*steps))
 	if !i.Stochastic {
-		c.RMSE = figure(rms(x[:len(ref.X)], ref.X))
-		if c.RMSE != nil && ref.Error > 0 {
-			c.ReferenceError = figure(ref.Error)
-			*c.RMSE = max(*c.RMSE, ref.Error)
-		}
+		c.measure(x[:len(ref.X)], ref)
 		if plan.Inversion {
 			if c.Inversion, err = roundTrip(ctx, s, p, grid, ref.X); err != nil {
 				return c, false, err
@@ -147,6 +171,33 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 		c.W2, c.MeanError, c.VarianceError = figure(w2), figure(mean), figure(variance)
 	}
 	return c, true, nil
+}
+
+// compareAdaptive runs s under error control.
+func compareAdaptive(ctx context.Context, p *problem.Problem, s solvers.Solver, tolerance float64, x0 []float64, ref Reference) (Comparison, error) {
+	x, q := slices.Clone(x0), p.Problem
+	counter := &scoremodel.Counter{Model: q.Model}
+	q.Model = counter
+	tmin, tmax := p.Schedule.Domain()
+	res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: []float64{tmax, tmin}, Control: &ode.Control{Rel: tolerance, Abs: tolerance},
+		Workers: runtime.GOMAXPROCS(0)})
+	if err != nil {
+		return Comparison{}, err
+	}
+	rows := len(x) / p.Dim
+	c := Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: "adaptive", NFE: (counter.NFE() + rows - 1) / rows, Steps: res.Steps,
+		Seconds: res.Elapsed.Seconds(), Tolerance: &tolerance, Rejected: &res.Rejected}
+	c.measure(x, ref)
+	return c, nil
+}
+
+// measure fills in the error of x, which is not below what is known of the reference.
+func (c *Comparison) measure(x []float64, ref Reference) {
+	c.RMSE = figure(rms(x, ref.X))
+	if c.RMSE != nil && ref.Error > 0 {
+		c.ReferenceError = figure(ref.Error)
+		*c.RMSE = max(*c.RMSE, ref.Error)
+	}
 }
 
 // roundTrip returns the root-mean-square distance from the samples of what s makes of the noise to which it inverts them. Exactly reversible

@@ -13,6 +13,7 @@ type Results struct {
 	Equivalences []Equivalence `json:"equivalences"`
 	Orders       []Order       `json:"orders"`
 	Comparisons  []Comparison  `json:"comparisons"`
+	Controlled   []Comparison  `json:"controlled"` // a few solvers under error control, and the same on grids, from fewer initial states
 	Warnings     []string      `json:"warnings"`
 
 	// What the report draws, and the JSON leaves out.
@@ -67,6 +68,11 @@ type Comparison struct {
 
 	// Quality compares the law of the samples with that of the real data; null if it was not asked for or there are no real data.
 	Quality *quality.Measures `json:"quality"`
+
+	// Of a run under error control, whose Grid is "adaptive" and whose Budget is 0. NFE is then the mean over the samples, rounded up;
+	// Steps and Rejected are those of the sample that took the most evaluations.
+	Tolerance *float64 `json:"tolerance"` // relative and absolute; null on a grid
+	Rejected  *int     `json:"rejected"`  // rejected steps; null on a grid
 }
 
 // Samples is a few samples of a solver, for a picture.

@@ -14,7 +14,8 @@ import (
 type Progress func(done, total int, what string)
 
 // Run is the main job: the equivalences, the certified orders, and the error on real
-// digits and on a network trained on them against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too. It takes well under
+// digits and on a network trained on them against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too, and
+// on digits what tolerances cost and give. It takes well under
 // a minute on two cores. What is finished when ctx ends is returned with the error.
 func Run(ctx context.Context, progress Progress) (*Results, error) {
 	start := time.Now()
@@ -48,13 +49,22 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	onGaussian := Plan{Problems: exact[:1], Solvers: all, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1, Inversion: true}
 	onDigits := Plan{Problems: []*problem.Problem{digits}, Solvers: deterministic, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1}
 	onNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: deterministic, Grids: sampling, NFE: []int{5, 10, 20, 50}, Rows: 10, Seed: 1}
+	controlled := Plan{Problems: onDigits.Problems, Grids: sampling, NFE: []int{10, 20, 30, 50, 100}, Rows: 4, Seed: 1,
+		Tolerances: []float64{1e-2, 1e-3, 1e-4, 1e-5}}
+	for _, name := range controlledSolvers {
+		s, err := solvers.ByName(name)
+		if err != nil {
+			return r, err
+		}
+		controlled.Solvers = append(controlled.Solvers, s)
+	}
 	pictures := Plan{Problems: []*problem.Problem{digits}, Solvers: all, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
 	drawn := []solvers.Solver{solvers.DDIM{}, solvers.DPMSolverPP2M{}, solvers.UniPC{}}
 	ofNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: drawn, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
 	compared, pictured := []Plan{onDigits, onNetwork, onGaussian}, []Plan{pictures, ofNetwork}
 
 	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact)
-	for _, plan := range slices.Concat(compared, pictured) {
+	for _, plan := range slices.Concat(compared, []Plan{controlled}, pictured) {
 		total += plan.Runs()
 	}
 	done := 0
@@ -76,6 +86,12 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 			return r, err
 		}
 	}
+	var warnings []string
+	r.Controlled, warnings, err = Compare(ctx, controlled, tick)
+	r.Warnings = append(r.Warnings, warnings...)
+	if err != nil {
+		return r, err
+	}
 	for _, plan := range pictured {
 		samples, err := Pictures(ctx, plan, tick)
 		r.Samples = append(r.Samples, samples...)
@@ -92,6 +108,9 @@ var equivalenceGrids = []solvers.Grid{solvers.QuadraticGrid{}, solvers.TimeGrid{
 
 // budgets are the evaluations at which errors are compared.
 var budgets = []int{5, 8, 10, 15, 20, 30, 50, 100}
+
+// controlledSolvers run under error control: a classical method in time of order 3, 5 and 8, and exponential pairs of order 2 to 5.
+var controlledSolvers = []string{"bs3", "dp5", "dop853", "dpm++2s", "res3s", "dpm++3s", "krogstad43", "lawson5"}
 
 // tables returns the tables that the report draws: two that agree and one that does not.
 func tables(s sde.Schedule) ([]*solvers.Coefficients, error) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/study"
@@ -107,6 +108,53 @@ func TestCompareGaussian(t *testing.T) {
 		// sampling error of a mean square is √(2/20000) = 1 %.
 		if math.Abs(*c.RMSE/rms.Errors[i]-1) > 0.04 {
 			t.Errorf("rmse at %d steps = %v, want about %v", c.Steps, *c.RMSE, rms.Errors[i])
+		}
+	}
+}
+
+// The evaluations for an error lie on the line through the logarithms of two runs, and are told apart from bounds and from
+// errors that no run reaches.
+func TestNeeds(t *testing.T) {
+	c := func(solver, grid string, nfe int, rmse float64) study.Comparison {
+		return study.Comparison{Problem: "p", Solver: solver, Grid: grid, NFE: nfe, RMSE: &rmse}
+	}
+	list := []study.Comparison{
+		c("a", "g", 100, 1e-4), c("a", "g", 10, 1e-2), // of order 2; not in order
+		c("a", "adaptive", 20, 1e-3), c("a", "adaptive", 40, 1e-5),
+		c("b", "g", 10, 0.1), c("b", "g", 20, math.NaN()), c("b", "g", 40, 0.2), // NaN and what gets worse
+		{Problem: "p", Solver: "stochastic", Grid: "g", NFE: 10},
+	}
+	got := study.Needs(list, []float64{1e-2, 1e-3, 1e-6})
+	at := func(n float64) study.Evaluations { return study.Evaluations{Count: n} }
+	want := []study.Need{
+		{Problem: "p", Solver: "a", Grid: "g", NFE: []study.Evaluations{{Count: 10, Bound: true}, at(10 * math.Sqrt(10)), {}}},
+		{Problem: "p", Solver: "a", Grid: "adaptive", NFE: []study.Evaluations{{Count: 20, Bound: true}, {Count: 20, Bound: true}, {}}},
+		{Problem: "p", Solver: "b", Grid: "g", NFE: []study.Evaluations{{}, {}, {}}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+		t.Errorf("Needs (-want +got):\n%s", diff)
+	}
+}
+
+// Under error control the mean of the evaluations is reported; what cannot start is left out with a warning.
+func TestCompareTolerances(t *testing.T) {
+	list := []solvers.Solver{solvers.DDIM{}, solvers.DPMSolver{Order: 3}}
+	plan := study.Plan{Problems: builtin(t, "mixture1d"), Solvers: list, Grids: []solvers.Grid{solvers.LambdaGrid{}}, NFE: []int{12}, Rows: 6, Seed: 1,
+		Tolerances: []float64{1e-2, 1e-4, 1e-300}}
+	ticks := 0
+	rows, warnings, err := study.Compare(context.Background(), plan, func(string) { ticks++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ticks != plan.Runs() || plan.Runs() != 2+3 {
+		t.Errorf("%d ticks for %d runs, want 5", ticks, plan.Runs())
+	}
+	if len(rows) != 4 || len(warnings) != 1 {
+		t.Errorf("Compare returns %d rows and the warnings %q, want 4 and one of a tolerance that is too small", len(rows), warnings)
+	}
+	for _, c := range rows {
+		if c.Tolerance != nil && !(*c.RMSE <= 10**c.Tolerance && c.NFE > c.Steps && c.NFE <= 3*c.Steps+2**c.Rejected) {
+			t.Errorf("at the tolerance %g: %+v, RMSE %.2g", *c.Tolerance, c, *c.RMSE)
 		}
 	}
 }

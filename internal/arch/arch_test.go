@@ -27,6 +27,7 @@ var order = []string{
 	"bench/scheduler",
 	"bench/quality",
 	"bench/study",
+	"bench/versus",
 	"bench/report",
 	"bench/command",
 	"bench",

@@ -126,7 +126,7 @@ func exp(dst, x []float64, floor float64) {
 	}
 }
 
-func product(c, a, b []float64, bias *[tileRows]float64) {
+func product(c, a, b []float64, bias *[TileRows]float64) {
 	var start *float64
 	if bias != nil {
 		start = &bias[0]

@@ -16,7 +16,7 @@ func errorSquares(e, x, y []float64, abs, rel float64) float64 {
 
 func exp(dst, x []float64, floor float64) { expTwin(dst, x, floor) }
 
-func product(c, a, b []float64, bias *[tileRows]float64) { productTwin(c, a, b, bias) }
+func product(c, a, b []float64, bias *[TileRows]float64) { productTwin(c, a, b, bias) }
 
 func listed(c, a, b []float64, list []int32) { listedTwin(c, a, b, list) }
 

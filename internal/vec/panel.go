@@ -7,8 +7,8 @@ import "math"
 // elements or components need no rearrangement.
 const PanelRows = 16
 
-// tileRows is the number of rows of a packed matrix that are multiplied at once.
-const tileRows = 8
+// TileRows is the number of rows of a packed matrix that are multiplied at once; the rows of a product are a multiple of it.
+const TileRows = 8
 
 // ToPanel writes up to PanelRows rows of x, of dim elements each, to panel, dim × PanelRows, and zeros for rows that are not there.
 func ToPanel(panel, x []float64, dim int) {
@@ -27,7 +27,7 @@ func ToPanel(panel, x []float64, dim int) {
 // A Packed is a matrix made ready to be multiplied with panels. It is immutable and safe for concurrent use.
 type Packed struct {
 	rows, inner int
-	tiles       []float64 // of tileRows rows each, inner × tileRows; the last one is filled up with zeros
+	tiles       []float64 // of TileRows rows each, inner × TileRows; the last one is filled up with zeros
 }
 
 // Pack returns the matrix a, row-major of rows × inner elements.
@@ -35,11 +35,11 @@ func Pack(a []float64, rows, inner int) *Packed {
 	if len(a) != rows*inner {
 		panic(badLength)
 	}
-	p := &Packed{rows, inner, make([]float64, (rows+tileRows-1)/tileRows*tileRows*inner)}
+	p := &Packed{rows, inner, make([]float64, (rows+TileRows-1)/TileRows*TileRows*inner)}
 	for i := range rows {
-		tile := p.tiles[i/tileRows*tileRows*inner:]
+		tile := p.tiles[i/TileRows*TileRows*inner:]
 		for k := range inner {
-			tile[k*tileRows+i%tileRows] = a[i*inner+k]
+			tile[k*TileRows+i%TileRows] = a[i*inner+k]
 		}
 	}
 	return p
@@ -55,16 +55,16 @@ const innerBlock = 128
 // multiply-adds in the order of inner, from 0.
 func (p *Packed) Times(c, b []float64) {
 	c, b = c[:p.PaddedRows()*PanelRows], b[:p.inner*PanelRows]
-	var zero [tileRows]float64
+	var zero [TileRows]float64
 	for lo := 0; lo < p.inner; lo += innerBlock {
 		n := min(innerBlock, p.inner-lo)
 		bias := &zero
 		if lo > 0 {
 			bias = nil
 		}
-		for t := 0; t*tileRows < p.PaddedRows(); t++ {
-			tile := p.tiles[(t*p.inner+lo)*tileRows:][:n*tileRows]
-			product(c[t*tileRows*PanelRows:][:tileRows*PanelRows], tile, b[lo*PanelRows:][:n*PanelRows], bias)
+		for t := 0; t*TileRows < p.PaddedRows(); t++ {
+			tile := p.tiles[(t*p.inner+lo)*TileRows:][:n*TileRows]
+			product(c[t*TileRows*PanelRows:][:TileRows*PanelRows], tile, b[lo*PanelRows:][:n*PanelRows], bias)
 		}
 	}
 }
@@ -76,8 +76,8 @@ func (p *Packed) TimesListed(c, b []float64, list []int32) {
 	clear(c)
 	for len(list) > 0 {
 		n := min(innerBlock, len(list))
-		for t := 0; t*tileRows < p.PaddedRows(); t++ {
-			listed(c[t*tileRows*PanelRows:][:tileRows*PanelRows], p.tiles[t*p.inner*tileRows:][:p.inner*tileRows], b, list[:n])
+		for t := 0; t*TileRows < p.PaddedRows(); t++ {
+			listed(c[t*TileRows*PanelRows:][:TileRows*PanelRows], p.tiles[t*p.inner*TileRows:][:p.inner*TileRows], b, list[:n])
 		}
 		list = list[n:]
 	}
@@ -117,8 +117,8 @@ func Weights(p, gain []float64, top *[PanelRows]float64, floor float64, sum, gai
 
 // The twins.
 
-func productTwin(c, a, b []float64, bias *[tileRows]float64) {
-	for r := range tileRows {
+func productTwin(c, a, b []float64, bias *[TileRows]float64) {
+	for r := range TileRows {
 		sums := c[r*PanelRows:][:PanelRows]
 		if bias != nil {
 			for s := range sums {
@@ -126,7 +126,7 @@ func productTwin(c, a, b []float64, bias *[tileRows]float64) {
 			}
 		}
 		for k := range len(b) / PanelRows {
-			f := a[k*tileRows+r]
+			f := a[k*TileRows+r]
 			for s, v := range b[k*PanelRows:][:PanelRows] {
 				sums[s] = math.FMA(f, v, sums[s])
 			}
@@ -135,10 +135,10 @@ func productTwin(c, a, b []float64, bias *[tileRows]float64) {
 }
 
 func listedTwin(c, a, b []float64, list []int32) {
-	for r := range tileRows {
+	for r := range TileRows {
 		sums := c[r*PanelRows:][:PanelRows]
 		for _, k := range list {
-			f := a[int(k)*tileRows+r]
+			f := a[int(k)*TileRows+r]
 			for s, v := range b[int(k)*PanelRows:][:PanelRows] {
 				sums[s] = math.FMA(f, v, sums[s])
 			}

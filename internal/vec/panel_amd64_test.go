@@ -15,11 +15,11 @@ func TestPanelKernelsEqualTwins(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, 8))
 		for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 9, 16, 63, 64, 65, 200} {
 			for _, odd := range []bool{false, true} {
-				a, b := state(rng, n*tileRows, odd), state(rng, n*PanelRows, odd)
-				var bias [tileRows]float64
-				copy(bias[:], state(rng, tileRows, odd))
-				for _, start := range []*[tileRows]float64{&bias, nil} {
-					want := state(rng, tileRows*PanelRows, false)
+				a, b := state(rng, n*TileRows, odd), state(rng, n*PanelRows, odd)
+				var bias [TileRows]float64
+				copy(bias[:], state(rng, TileRows, odd))
+				for _, start := range []*[TileRows]float64{&bias, nil} {
+					want := state(rng, TileRows*PanelRows, false)
 					got := append([]float64(nil), want...)
 					productTwin(want, a, b, start)
 					product(got, a, b, start)
@@ -41,7 +41,7 @@ func TestPanelKernelsEqualTwins(t *testing.T) {
 					t.Errorf("nonzero and its twin differ on %v", b)
 				}
 				if len(list) > 0 {
-					want := state(rng, tileRows*PanelRows, false)
+					want := state(rng, TileRows*PanelRows, false)
 					got := append([]float64(nil), want...)
 					listedTwin(want, a, b, list)
 					listed(got, a, b, list)

@@ -65,6 +65,7 @@ func checks(s solvers.Solver) []check {
 		{"seed", checkSeed},
 		{"errors", checkErrors},
 		{"ode", checkODE},
+		{"estimate", checkEstimate},
 	} {
 		list = append(list, check{c.name, func() []string { return c.run(s) }})
 	}

@@ -48,12 +48,29 @@ func (s told) Interpolate(dst, from, to []float64, theta float64) error {
 
 func (s step) Step(dst, src []float64, at ode.Span) error { return s(dst, src, at) }
 
+// Info hides that the solver is adaptive: what Start returns is no Estimator.
 func (m mutant) Info() solvers.Info {
 	i := m.Solver.Info()
+	i.Adaptive = i.Adaptive && m.model == nil && m.step == nil
 	if m.info != nil {
 		m.info(&i)
 	}
 	return i
+}
+
+// overstated says that its estimates vanish with a power more than they do.
+type overstated struct{ solvers.Solver }
+
+func (s overstated) Start(p solvers.Problem, n int) (ode.Stepper, error) {
+	st, err := s.Solver.Start(p, n)
+	return &overstatedStepper{st.(ode.Estimator)}, err
+}
+
+type overstatedStepper struct{ ode.Estimator }
+
+func (s *overstatedStepper) LocalError(dst []float64) (float64, error) {
+	power, err := s.Estimator.LocalError(dst)
+	return power + 1, err
 }
 
 func (m mutant) Start(p solvers.Problem, n int) (ode.Stepper, error) {
@@ -233,6 +250,7 @@ func TestMutants(t *testing.T) {
 		{"Info that changes", claim(ddim, func(i *solvers.Info) { i.Memory = int(counter.Add(1)) }), "info"},
 		{"claims to be adaptive", claim(ddim, func(i *solvers.Info) { i.Adaptive = true }), "info"},
 		{"hides that it is adaptive", claim(dp5, func(i *solvers.Info) { i.Adaptive = false }), "info"},
+		{"an estimate that vanishes more slowly than it says", overstated{dp5}, "estimate"},
 		{"claims to be stochastic", claim(ddim, func(i *solvers.Info) { i.Stochastic, i.Order, i.WeakOrder = true, 0, 1 }), "info seed"},
 		{"hides that it is stochastic", claim(ancestral, func(i *solvers.Info) { i.Stochastic = false }), "info restart retry seed"},
 		{"fewer evaluations than it makes", claim(midpoint, func(i *solvers.Info) { i.NFE = 1 }), "nfe"},

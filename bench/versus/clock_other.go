@@ -1,0 +1,5 @@
+//go:build !unix
+
+package versus
+
+var processTime func() float64
