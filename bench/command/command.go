@@ -103,7 +103,7 @@ func newRoot(c *console) *cobra.Command {
 	root.Short = "compare solvers of diffusion models; without a command, do the study"
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	commands := []*cobra.Command{newStudy(c), newList(c), newTrace(c), newOrder(c), newEquiv(c), newCompare(c), newSample(c), newVersus(c), newLikelihood(c)}
+	commands := []*cobra.Command{newStudy(c), newList(c), newTrace(c), newOrder(c), newEquiv(c), newCompare(c), newSample(c), newGallery(c), newVersus(c), newLikelihood(c)}
 	root.AddCommand(commands...)
 	var names []string
 	for _, command := range commands {

@@ -19,6 +19,18 @@ func (t Tree) Err() error { return t.n.doc.err }
 // Complain records err, unless it is nil, as a complaint about the value.
 func (t Tree) Complain(err error) { t.n.complain(err) }
 
+// Want complains that the value is not what it should be.
+func (t Tree) Want(what string) { t.n.want(what) }
+
+// Forbid complains if there is a value. why follows "not allowed".
+func (t Tree) Forbid(why string) { t.n.forbid(why) }
+
+// IsList reports whether the value is a list.
+func (t Tree) IsList() bool {
+	_, ok := t.n.value.(list)
+	return ok
+}
+
 // String describes the value in a few words.
 func (t Tree) String() string { return t.n.String() }
 

@@ -3,6 +3,7 @@ package study_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -312,6 +313,52 @@ func TestPictures(t *testing.T) {
 		if s.Side != 8 || len(s.X) != 2*64 || s.NFE > s.Budget && s.Budget > 0 {
 			t.Errorf("set of %s: side %d, %d values, %d evaluations of %d", s.Solver, s.Side, len(s.X), s.NFE, s.Budget)
 		}
+	}
+}
+
+func TestGallery(t *testing.T) {
+	plan := study.GalleryPlan{Problem: builtin(t, "digits")[0], Solvers: []solvers.Solver{solvers.DDIM{}, solvers.DPMSolver{Order: 3}, solvers.DDPM{}},
+		NFE: []int{2, 30}, References: []solvers.Solver{solvers.DDPM{}, solvers.DPMSolverPP2M{}}, ReferenceNFE: 150,
+		Grid: solvers.QuadraticGrid{}, Rows: 3, Seed: 1, Workers: 2}
+	last, total := 0, 0
+	got, err := study.Gallery(context.Background(), plan, func(done, of int, _ string) {
+		if done < last || done > of {
+			t.Errorf("progress goes from %d to %d of %d", last, done, of)
+		}
+		last, total = done, of
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two references of 150, 2 + 30 of DDIM and DDPM, and 30 of the third-order solver, which makes no step of 2.
+	if want := 2*150 + 2*32 + 30; total != want || last < total-1 {
+		t.Errorf("progress ends at %d of %d, want about %d", last, total, want)
+	}
+	type line struct {
+		Solver    string
+		NFE       int
+		Reference bool
+		Measured  bool
+	}
+	var lines []line
+	rmse := map[string]float64{}
+	for _, e := range got {
+		lines = append(lines, line{e.Solver, e.NFE, e.Reference, e.RMSE != nil})
+		if len(e.X) != 3*64 || e.Problem != "digits" || e.Seconds <= 0 {
+			t.Errorf("exhibit of %s: %d values of %s in %v s", e.Solver, len(e.X), e.Problem, e.Seconds)
+		}
+		if e.RMSE != nil {
+			rmse[fmt.Sprint(e.Solver, e.NFE)] = *e.RMSE
+		}
+	}
+	want := []line{{"ddpm", 150, true, false}, {"dpm++2m", 150, true, false}, {"ddim", 2, false, true}, {"ddim", 30, false, true},
+		{"dpm3", 30, false, true}, {"ddpm", 2, false, false}, {"ddpm", 30, false, false}}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("Gallery (-want +got):\n%s", diff)
+	}
+	// From the same noise the flow leads to the same samples, the nearer the more evaluations.
+	if !(rmse["ddim30"] < rmse["ddim2"]/3) || !(rmse["ddim30"] < 0.05) {
+		t.Errorf("distances from the reference: %v", rmse)
 	}
 }
 
