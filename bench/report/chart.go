@@ -1,7 +1,7 @@
 package report
 
 import (
-	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -48,6 +48,7 @@ type curve struct {
 	name   string
 	order  float64 // gives the colour and the marker
 	alarm  bool    // the line is drawn to be noticed, and named
+	faint  bool    // the line is drawn as a backdrop to the others, without colour and name
 	points []point
 }
 
@@ -58,7 +59,7 @@ func merged(curves []curve) []curve {
 next:
 	for _, c := range curves {
 		for i, o := range out {
-			if c.order == o.order && c.alarm == o.alarm && slices.EqualFunc(c.points, o.points, func(p, q point) bool {
+			if c.order == o.order && c.alarm == o.alarm && c.faint == o.faint && slices.EqualFunc(c.points, o.points, func(p, q point) bool {
 				return p.x == q.x && math.Abs(p.y-q.y) <= same*q.y
 			}) {
 				out[i].name += " = " + c.name
@@ -70,12 +71,12 @@ next:
 	return out
 }
 
-// ordersOf returns the distinct claimed orders of the curves, ascending.
+// ordersOf returns the distinct claimed orders of the curves that are not faint, ascending.
 func ordersOf(lists ...[]curve) []float64 {
 	var out []float64
 	for _, list := range lists {
 		for _, c := range list {
-			if c.order > 0 {
+			if c.order > 0 && !c.faint {
 				out = append(out, c.order)
 			}
 		}
@@ -89,8 +90,9 @@ type chart struct {
 	title, xlabel, ylabel string
 	bounds
 	best   []point // under it nothing lies: a backdrop
+	equal  bool    // both axes are of one kind: the line y = x is drawn in place of slopes
 	curves []curve
-	labels bool      // name every curve at its end, not only the alarming ones
+	labels bool      // name every curve that is not faint at its end, not only the alarming ones
 	margin vg.Length // for the names. Charts to be compared share theirs
 }
 
@@ -98,12 +100,15 @@ type chart struct {
 func (ch *chart) room() vg.Length {
 	room := vg.Length(10)
 	for _, u := range ch.curves {
-		if ch.labels || u.alarm {
+		if ch.named(u) {
 			room = max(room, light.text(nameSize, ink).Width(u.name)+18)
 		}
 	}
 	return room
 }
+
+// named reports whether the name of u is written.
+func (ch *chart) named(u curve) bool { return u.alarm || ch.labels && !u.faint }
 
 const nameSize = 10.5 // of the names of curves
 
@@ -124,12 +129,21 @@ func (ch *chart) draw(c draw.Canvas, th *theme) {
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = ch.xmin, ch.xmax, ch.ymin, ch.ymax
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(ladder), plot.TickerFunc(decades)
+	if ch.equal {
+		p.X.Tick.Marker = plot.TickerFunc(decades)
+	}
 
 	c = draw.Crop(c, 0, -ch.margin, 0, 0)
 	p.Add(
 		plotter(func(c draw.Canvas, p *plot.Plot) { ch.drawBest(c, p, th) }),
 		plotter(func(c draw.Canvas, p *plot.Plot) { th.grid(c, p) }),
-		plotter(func(c draw.Canvas, p *plot.Plot) { ch.drawSlopes(c, p, th) }),
+		plotter(func(c draw.Canvas, p *plot.Plot) {
+			if ch.equal {
+				ch.drawEqual(c, p, th)
+			} else {
+				ch.drawSlopes(c, p, th)
+			}
+		}),
 		plotter(func(c draw.Canvas, p *plot.Plot) { ch.drawCurves(c, p, th) }),
 	)
 	p.Draw(c)
@@ -174,6 +188,14 @@ func (ch *chart) drawCurves(c draw.Canvas, p *plot.Plot, th *theme) {
 	var names []name
 	used := map[float64]int{}
 	for _, u := range ch.curves {
+		if u.faint {
+			c.StrokeLines(draw.LineStyle{Color: th[dim], Width: 0.7}, c.ClipLinesXY(ch.path(c, p, u.points))...)
+		}
+	}
+	for _, u := range ch.curves {
+		if u.faint {
+			continue
+		}
 		style := draw.LineStyle{Color: th[ofOrder(u.order)], Width: 1.5}
 		if ch.labels {
 			style.Dashes = dashes[used[u.order]%len(dashes)]
@@ -193,7 +215,7 @@ func (ch *chart) drawCurves(c draw.Canvas, p *plot.Plot, th *theme) {
 		for _, q := range line {
 			c.DrawGlyph(draw.GlyphStyle{Color: th[ofOrder(u.order)], Radius: radius, Shape: marker(u.order)}, q)
 		}
-		if ch.labels || u.alarm {
+		if ch.named(u) {
 			names = append(names, name{u, line[len(line)-1]})
 		}
 	}
@@ -240,6 +262,19 @@ func spread(want []float64, gap, lo, hi float64) []float64 {
 		}
 	}
 	return out
+}
+
+// drawEqual draws the line y = x.
+func (ch *chart) drawEqual(c draw.Canvas, p *plot.Plot, th *theme) {
+	lo, hi := max(ch.xmin, ch.ymin), min(ch.xmax, ch.ymax)
+	style := draw.LineStyle{Color: th[muted], Width: 1, Dashes: dashes[1]}
+	c.StrokeLines(style, ch.path(c, p, []point{{lo, lo}, {hi, hi}}))
+	text := th.text(10, muted)
+	text.XAlign = draw.XRight
+	at, name := vg.Point{X: c.Max.X - 8, Y: c.Min.Y + 12}, ch.ylabel+" = "+ch.xlabel
+	c.FillText(text, at, name)
+	at.X -= text.Width(name) + 6
+	c.StrokeLine2(style, at.X-26, at.Y, at.X, at.Y)
 }
 
 // drawSlopes draws a triangle for each claimed order, nested, in the emptier of two corners.
@@ -346,9 +381,26 @@ func decades(lo, hi float64) []plot.Tick {
 // trim writes a number without needless digits.
 func trim(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 
-// A key explains colours where they are not labelled.
+// byHue yields the orders, which ascend, by their hue.
+func byHue(orders []float64) iter.Seq2[hue, []float64] {
+	return func(yield func(hue, []float64) bool) {
+		for i := 0; i < len(orders); {
+			n := i + 1
+			for n < len(orders) && ofOrder(orders[n]) == ofOrder(orders[i]) {
+				n++
+			}
+			if !yield(ofOrder(orders[i]), orders[i:n]) {
+				return
+			}
+			i = n
+		}
+	}
+}
+
+// A key explains what is drawn in the other panels.
 type key struct {
 	orders []float64
+	faint  bool // the charts have faint curves
 	veil   bool // the charts have the backdrop of the best of all
 	shared bool // the charts have the same axes
 }
@@ -356,11 +408,16 @@ type key struct {
 func (k key) draw(c draw.Canvas, th *theme) {
 	c = th.heading(c, "Key")
 	y := c.Max.Y - 14
-	for _, q := range k.orders {
-		h := ofOrder(q)
+	for h, list := range byHue(k.orders) {
+		q := list[0]
 		c.StrokeLine2(draw.LineStyle{Color: th[h], Width: 1.5}, c.Min.X+8, y, c.Min.X+40, y)
 		c.DrawGlyphNoClip(draw.GlyphStyle{Color: th[h], Radius: 3, Shape: marker(q)}, vg.Point{X: c.Min.X + 24, Y: y})
-		c.FillText(th.text(11, h), vg.Point{X: c.Min.X + 50, Y: y}, fmt.Sprintf("claimed order %s", trim(q)))
+		c.FillText(th.text(11, h), vg.Point{X: c.Min.X + 50, Y: y}, "claimed order "+several(list))
+		y -= 20
+	}
+	if k.faint {
+		c.StrokeLine2(draw.LineStyle{Color: th[dim], Width: 0.7}, c.Min.X+8, y, c.Min.X+40, y)
+		c.FillText(th.text(11, ink), vg.Point{X: c.Min.X + 50, Y: y}, "the others, which the table names")
 		y -= 20
 	}
 	if k.veil {

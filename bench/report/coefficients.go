@@ -245,7 +245,7 @@ func coefficientFigure(tables []*solvers.Coefficients) *figure {
 		f.groups = []group{{panels: []panel{show(0)}}}
 	}
 	for i := 1; i < len(list); i++ {
-		g := group{verdict(list[0], list[i]), []panel{show(0), show(i)}}
+		g := group{heading: verdict(list[0], list[i]), panels: []panel{show(0), show(i)}}
 		if _, err := solvers.Distance(list[0], list[i]); err == nil {
 			g.panels = append(g.panels, panel{"difference of " + list[0].Solver + " and " + list[i].Solver, heatMap{
 				title:  "|" + list[0].Solver + " − " + list[i].Solver + "| / largest of the row",

@@ -20,7 +20,7 @@ type metric struct {
 var metrics = [...]metric{
 	{"RMSE", func(c study.Comparison) (value, se *float64) { return c.RMSE, nil }, 0},
 	{"W₂", func(c study.Comparison) (value, se *float64) { return c.W2, nil }, 0},
-	{"inversion error", func(c study.Comparison) (value, se *float64) { return c.Inversion, nil }, 1e-10}, // of reversible solvers there is none
+	{"Inversion error", func(c study.Comparison) (value, se *float64) { return c.Inversion, nil }, 1e-10}, // of reversible solvers there is none
 	{"Fréchet distance²", measured(func(m *quality.Measures) *quality.Estimate { return &m.Frechet }), 0},
 	{"sliced W₂²", measured(func(m *quality.Measures) *quality.Estimate { return &m.SlicedW2 }), 0},
 	{"MMD²", measured(func(m *quality.Measures) *quality.Estimate { return &m.MMD2 }), 0},
@@ -174,6 +174,32 @@ func envelopeOf(all []point) []point {
 // title names the contest.
 func (t *contest) title() string { return t.name + " on " + t.problem + ", grid " + t.grid }
 
+// named returns the solvers whose curves have a name and a colour: the landmarks, and who is the best of a family within some budget.
+func (t *contest) named() map[string]bool {
+	named := map[string]bool{}
+	for _, b := range t.budgets {
+		var least [len(families)]outcome
+		for _, r := range t.rows {
+			i := familyOf(r.solver)
+			if o, ok := r.by[b]; ok && o.value > 0 && (least[i].value == 0 || o.value < least[i].value) {
+				least[i] = o
+			}
+		}
+		for _, r := range t.rows {
+			if o, ok := r.by[b]; ok && o.value > 0 && compact(o.value) == compact(least[familyOf(r.solver)].value) {
+				named[r.solver] = true
+			}
+		}
+	}
+	for _, s := range landmarks {
+		named[s] = true
+	}
+	return named
+}
+
+// beyond is how many times the best error of the fewest evaluations a chart shows: a solver that flies off must not flatten all others.
+const beyond = 100
+
 // figure draws the contest, a panel for each family.
 func (t *contest) figure() *figure {
 	f := &figure{
@@ -186,6 +212,7 @@ func (t *contest) figure() *figure {
 		return nil
 	}
 	box := newBounds()
+	named := t.named()
 	var members [len(families)][]curve
 	for _, r := range t.rows {
 		points := r.points(t.least)
@@ -196,13 +223,12 @@ func (t *contest) figure() *figure {
 			box.add(p)
 		}
 		i := familyOf(r.solver)
-		members[i] = append(members[i], curve{name: r.solver, order: orderOf(r.solver), points: points})
+		members[i] = append(members[i], curve{name: r.solver, order: orderOf(r.solver), faint: !named[r.solver], points: points})
 	}
-	// A solver that flies off must not flatten all others.
-	const beyond = 1e4
 	box.ymax = math.Min(box.ymax, beyond*best[0].y)
 	var charts []*chart
 	g := group{}
+	k := key{orders: ordersOf(members[:]...), veil: true, shared: true}
 	for i, curves := range members {
 		if len(curves) == 0 {
 			continue
@@ -211,11 +237,11 @@ func (t *contest) figure() *figure {
 			title: families[i].title, xlabel: "model evaluations", ylabel: t.name, bounds: box.padded(),
 			best: best, curves: merged(curves), labels: true,
 		}
+		k.faint = k.faint || slices.ContainsFunc(curves, func(u curve) bool { return u.faint })
 		charts = append(charts, ch)
 		g.panels = append(g.panels, panel{t.title() + ": " + families[i].title, ch.draw})
 	}
 	align(charts)
-	k := key{orders: ordersOf(members[:]...), veil: true, shared: true}
 	g.panels = append(g.panels, panel{"key to the colours", k.draw})
 	f.groups = []group{g}
 	return f

@@ -116,11 +116,18 @@ func (a *album) lines() []line {
 	if r := a.reference; r != nil {
 		out = append(out, line{"converged", false, func(int) (study.Samples, bool) { return *r, true }})
 	}
-	family := -1
+	for i, l := range a.solverLines() {
+		l.apart = i == 0 && len(out) > 0 || i > 0 && familyOf(l.name) != familyOf(a.solvers[i-1])
+		out = append(out, l)
+	}
+	return out
+}
+
+// solverLines returns the solvers.
+func (a *album) solverLines() []line {
+	var out []line
 	for _, name := range a.solvers {
-		apart := familyOf(name) != family && len(out) > 0
-		family = familyOf(name)
-		out = append(out, line{name, apart, func(budget int) (study.Samples, bool) {
+		out = append(out, line{name: name, of: func(budget int) (study.Samples, bool) {
 			s, ok := a.by[budget][name]
 			return s, ok
 		}})
@@ -128,7 +135,23 @@ func (a *album) lines() []line {
 	return out
 }
 
-// png draws the album on white paper: the blocks side by side, with the names of the solvers at
+// crowd is the number of solvers above which a picture shows the landmarks alone.
+const crowd = 20
+
+// selection returns the album itself, or of a crowd the landmarks in it, if there are any.
+func (a *album) selection() *album {
+	if len(a.solvers) <= crowd {
+		return a
+	}
+	few := *a
+	few.solvers = slices.DeleteFunc(slices.Clone(a.solvers), func(name string) bool { return !slices.Contains(landmarks, name) })
+	if len(few.solvers) == 0 {
+		return a
+	}
+	return &few
+}
+
+// png draws the album on white paper, of a crowd of solvers a selection: the blocks side by side, with the names of the solvers at
 // the left, or under one another if there are too many pictures for that.
 func (a *album) png() ([]byte, error) {
 	const (
@@ -142,6 +165,7 @@ func (a *album) png() ([]byte, error) {
 		most = 16 // pictures in a row: more would be too small
 	)
 	face, bold := faceOf(xfont.WeightNormal, size), faceOf(xfont.WeightBold, size)
+	a = a.selection()
 	lines, budgets := a.lines(), a.budgets
 	if len(budgets) == 0 {
 		budgets = []int{0} // a block for the reference alone
@@ -210,9 +234,7 @@ func (a *album) png() ([]byte, error) {
 			y += cell
 		}
 	}
-	var out bytes.Buffer
-	err := png.Encode(&out, m)
-	return out.Bytes(), err
+	return encoded(m)
 }
 
 // faceOf returns the face of the plots' font whose size is in pixels.

@@ -9,9 +9,10 @@
 //	results.json      study.Results
 //	results.csv       a line for each study.Comparison
 //	error-nfe.png     error against model evaluations
-//	orders.png        error against steps
+//	orders.png        observed less claimed orders
+//	tolerances.png    what runs under error control give and cost
 //	coefficients.png  coefficient tables and how far they are apart
-//	digits.png        samples of the problem digits, and so on for each problem that is drawn
+//	digits.png        samples of the problem digits, and so on for each problem that is drawn; of many solvers, those that others are measured by
 //
 // [Text], [Equivalences], [Orders] and [Comparisons] print the tables of the page; [JSON] and [CSV]
 // write the data; [DrawSamples] draws what one run gave.

@@ -2,11 +2,17 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"html/template"
+	"image"
+	"image/color"
+	pixels "image/draw"
 	"image/png"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 
 	xfont "golang.org/x/image/font"
@@ -29,9 +35,10 @@ type figure struct {
 	groups        []group
 }
 
-// A group of panels begins a new line, under a heading of its own.
+// A group of panels begins a new line, under a heading of its own if it has one.
 type group struct {
 	heading string
+	height  vg.Length // of a panel, if not that of the figure
 	panels  []panel
 }
 
@@ -41,9 +48,12 @@ type panel struct {
 	draw func(draw.Canvas, *theme)
 }
 
-// svg returns the panel as an inline SVG in hues, as wide as its container.
-func (f *figure) svg(p panel) template.HTML {
-	c := vgsvg.New(f.width, f.height)
+// heightOf returns the height of the panels of g.
+func (f *figure) heightOf(g group) vg.Length { return cmp.Or(g.height, f.height) }
+
+// svg returns the panel of a group as an inline SVG in hues, as wide as its container.
+func (f *figure) svg(g group, p panel) template.HTML {
+	c := vgsvg.New(f.width, f.heightOf(g))
 	p.draw(draw.New(c), light)
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
@@ -53,7 +63,7 @@ func (f *figure) svg(p panel) template.HTML {
 	_, body, _ = strings.Cut(body, ">")
 	body = inHues.Replace(fontStyle.ReplaceAllString(body, ""))
 	const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" role="img" aria-label="%s">`
-	return template.HTML(fmt.Sprintf(head, f.width.Points(), f.height.Points(), template.HTMLEscapeString(p.name)) + body)
+	return template.HTML(fmt.Sprintf(head, f.width.Points(), f.heightOf(g).Points(), template.HTMLEscapeString(p.name)) + body)
 }
 
 // fontStyle is what vgsvg says of the font in every text. The page's style sheet says it once.
@@ -70,7 +80,7 @@ func (f *figure) png() ([]byte, error) {
 		if g.heading != "" {
 			height += heading
 		}
-		height += vg.Length((len(g.panels)+f.columns-1)/f.columns) * (f.height + gap)
+		height += vg.Length((len(g.panels)+f.columns-1)/f.columns) * (f.heightOf(g) + gap)
 	}
 	width := vg.Length(f.columns) * f.width
 	c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(96), vgimg.UseBackgroundColor(light[paper]))
@@ -86,14 +96,49 @@ func (f *figure) png() ([]byte, error) {
 			top -= heading
 		}
 		for i, p := range g.panels {
-			x, y := vg.Length(i%f.columns)*f.width, top-vg.Length(i/f.columns)*(f.height+gap)
-			box := vg.Rectangle{Min: vg.Point{X: x, Y: y - f.height}, Max: vg.Point{X: x + f.width, Y: y}}
+			x, y := vg.Length(i%f.columns)*f.width, top-vg.Length(i/f.columns)*(f.heightOf(g)+gap)
+			box := vg.Rectangle{Min: vg.Point{X: x, Y: y - f.heightOf(g)}, Max: vg.Point{X: x + f.width, Y: y}}
 			p.draw(draw.Canvas{Canvas: all.Canvas, Rectangle: box}, light)
 		}
-		top -= vg.Length((len(g.panels)+f.columns-1)/f.columns) * (f.height + gap)
+		top -= vg.Length((len(g.panels)+f.columns-1)/f.columns) * (f.heightOf(g) + gap)
+	}
+	return encoded(c.Image())
+}
+
+// encoded returns a PNG of m in 256 colours, which is a third of the size: the most frequent after rounding. Pictures here have few, and blends of
+// them at edges.
+func encoded(m image.Image) ([]byte, error) {
+	size := m.Bounds()
+	all := image.NewRGBA(size)
+	pixels.Draw(all, size, m, size.Min, pixels.Src)
+	for i, v := range all.Pix {
+		all.Pix[i] = v | 7 // white stays white
+	}
+	counts := map[color.RGBA]int{}
+	for y := size.Min.Y; y < size.Max.Y; y++ {
+		for x := size.Min.X; x < size.Max.X; x++ {
+			counts[all.RGBAAt(x, y)]++
+		}
+	}
+	frequent := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(code(a), code(b)))
+	})
+	var palette color.Palette
+	for _, c := range frequent[:min(len(frequent), 256)] {
+		palette = append(palette, c)
+	}
+	index := map[color.RGBA]uint8{}
+	for c := range counts {
+		index[c] = uint8(palette.Index(c))
+	}
+	few := image.NewPaletted(size, palette)
+	for y := size.Min.Y; y < size.Max.Y; y++ {
+		for x := size.Min.X; x < size.Max.X; x++ {
+			few.SetColorIndex(x, y, index[all.RGBAAt(x, y)])
+		}
 	}
 	var b bytes.Buffer
-	err := png.Encode(&b, c.Image())
+	err := (&png.Encoder{CompressionLevel: png.DefaultCompression}).Encode(&b, few)
 	return b.Bytes(), err
 }
 

@@ -24,14 +24,17 @@ type view struct {
 	results      *study.Results
 	contests     []*contest
 	main         *figure // of the contest that the README shows
+	controlled   *figure
 	orders       *figure
+	steps        *figure
 	coefficients *figure
 	albums       []*album
 }
 
 func newView(r *study.Results) *view {
 	v := &view{
-		results: r, contests: contests(r.Comparisons), orders: orderFigure(r.Orders),
+		results: r, contests: contests(r.Comparisons), controlled: adaptiveFigure(r.Controlled),
+		orders: orderFigure(r.Orders), steps: stepsFigure(r.Orders),
 		coefficients: coefficientFigure(r.Tables), albums: albums(r.Samples),
 	}
 	if t := v.headline(); t != nil {
@@ -63,6 +66,11 @@ func (v *view) album() *album {
 	return v.albums[0]
 }
 
+// pictured reports whether there are pictures of samples of the problem.
+func (v *view) pictured(problem string) bool {
+	return slices.ContainsFunc(v.albums, func(a *album) bool { return a.problem == problem })
+}
+
 // html writes the page.
 func (v *view) html(w io.Writer) error { return page.Execute(w, v.page()) }
 
@@ -76,10 +84,12 @@ type pageData struct {
 	Orders            summary
 	OrderTables       []*table
 	OrderFigure       *pageFigure
+	StepsFigure       *pageFigure
 	OrderKinds        []string
 	Leaders           []string
 	Headline          string
 	Contests          []pageContest
+	Tolerances        string // how well they are kept
 	Controlled        *pageFigure
 	ControlledTables  []*table
 	Coefficients      *pageFigure
@@ -89,12 +99,14 @@ type pageData struct {
 
 type pageContest struct {
 	ID, Title string
+	Open      bool // the others are folded
 	Figure    *pageFigure
 	Table     *table
 }
 
 type pageFigure struct {
 	Alt    string
+	Least  int // pixels of a panel's width, so that as many stand side by side as in a PNG
 	Groups []struct {
 		Heading string
 		Panels  []template.HTML
@@ -130,7 +142,7 @@ func (v *view) page() pageData {
 	d := pageData{
 		Light: template.CSS(light.css()), Dark: template.CSS(dark.css()),
 		Equivalences: equivalenceSummary(r.Equivalences), Orders: orderSummary(r.Orders),
-		OrderTables: orderTables(r.Orders), OrderFigure: v.orders.page(),
+		OrderTables: orderTables(r.Orders), OrderFigure: v.orders.page(), StepsFigure: v.steps.page(),
 		Coefficients: v.coefficients.page(), Warnings: r.Warnings,
 	}
 	if r.Seconds > 0 {
@@ -161,10 +173,10 @@ func (v *view) page() pageData {
 	}
 	for i, t := range v.contests {
 		d.Contests = append(d.Contests, pageContest{
-			ID: fmt.Sprintf("error-%d", i+1), Title: t.title(), Figure: t.figure().page(), Table: t.table(),
+			ID: fmt.Sprintf("error-%d", i+1), Title: t.title(), Open: i == 0 || v.pictured(t.problem), Figure: t.figure().page(), Table: t.table(),
 		})
 	}
-	d.Controlled = adaptiveFigure(r.Controlled).page()
+	d.Controlled, d.Tolerances = v.controlled.page(), toleranceSummary(r.Controlled)
 	d.ControlledTables = append(controlled(r.Controlled), needed(r.Controlled, neededErrors)...)
 	for _, a := range v.albums {
 		d.Albums = append(d.Albums, a.page())
@@ -185,11 +197,12 @@ func (f *figure) page() *pageFigure {
 	if f == nil {
 		return nil
 	}
-	out := &pageFigure{Alt: f.alt}
+	const room = 1260 - 32 // that the page has
+	out := &pageFigure{Alt: f.alt, Least: room/f.columns - 60}
 	for _, g := range f.groups {
 		var panels []template.HTML
 		for _, p := range g.panels {
-			panels = append(panels, f.svg(p))
+			panels = append(panels, f.svg(g, p))
 		}
 		out.Groups = append(out.Groups, struct {
 			Heading string
@@ -210,29 +223,38 @@ func (a *album) page() pageAlbum {
 			out.Heads = append(out.Heads, fmt.Sprintf("budget %d", b))
 		}
 	}
-	var reference []pageRow
-	for i, l := range a.lines() {
+	rows := func(l line) pageRow {
 		row := pageRow{Solver: l.name}
 		for _, b := range budgets {
+			var strip *pageStrip
 			if s, ok := l.of(b); ok {
-				row.Strips = append(row.Strips, pageStripOf(s))
-			} else {
-				row.Strips = append(row.Strips, nil)
+				strip = pageStripOf(s)
 			}
+			row.Strips = append(row.Strips, strip)
 		}
-		if i == 0 && a.reference != nil {
-			reference = append(reference, row)
-			continue
-		}
-		if len(out.Groups) == 0 || l.apart {
-			out.Groups = append(out.Groups, &pageGroup{Name: families[familyOf(l.name)].title, Open: len(out.Groups) == 0, Rows: slices.Clone(reference)})
-		}
-		g := out.Groups[len(out.Groups)-1]
-		g.Solvers++
-		g.Rows = append(g.Rows, row)
+		return row
 	}
-	if len(out.Groups) == 0 {
-		out.Groups = append(out.Groups, &pageGroup{Name: "Converged", Open: true, Rows: reference})
+	begin := func(name string) *pageGroup {
+		g := &pageGroup{Name: name, Open: len(out.Groups) == 0}
+		if a.reference != nil {
+			g.Rows = append(g.Rows, rows(a.lines()[0]))
+		}
+		out.Groups = append(out.Groups, g)
+		return g
+	}
+	if few := a.selection(); few != a || len(a.solvers) == 0 {
+		g := begin("A selection")
+		for _, l := range few.solverLines() {
+			g.Rows, g.Solvers = append(g.Rows, rows(l)), g.Solvers+1
+		}
+	}
+	var g *pageGroup
+	family := -1
+	for _, l := range a.solverLines() {
+		if i := familyOf(l.name); i != family {
+			family, g = i, begin(families[i].title)
+		}
+		g.Rows, g.Solvers = append(g.Rows, rows(l)), g.Solvers+1
 	}
 	return out
 }

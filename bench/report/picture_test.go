@@ -1,7 +1,10 @@
 package report
 
 import (
+	"bytes"
+	"image"
 	"image/color"
+	"image/png"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -258,6 +261,102 @@ func TestPicture(t *testing.T) {
 	}
 }
 
+// Of a family those have a name that are the best of it within some budget, and landmarks.
+func TestNamed(t *testing.T) {
+	row := func(solver string, values ...float64) contestant {
+		c := contestant{solver, map[int]outcome{}}
+		for i, v := range values {
+			c.by[i] = outcome{value: v}
+		}
+		return c
+	}
+	c := contest{budgets: []int{0, 1}, rows: []contestant{
+		row("rk4", 0.5, 0.5), row("midpoint", 0.2, 0.4), row("kutta3", 0.3, 0.1), row("ssprk3", 0.3, 0.2), // rk4 is a landmark
+		row("expadams2", 0.3, 0.2), row("expadams3", 0.30001, math.NaN()), row("expadams4", 0.4, 0.3), // the second prints the same as the first
+	}}
+	want := map[string]bool{"rk4": true, "midpoint": true, "kutta3": true, "ssprk3": false, "expadams2": true, "expadams3": true, "expadams4": false}
+	named, got := c.named(), map[string]bool{}
+	for name := range want {
+		got[name] = named[name]
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("named (-want +got):\n%s", diff)
+	}
+}
+
+// Every landmark is in the catalogue.
+func TestLandmarks(t *testing.T) {
+	for _, name := range landmarks {
+		if _, err := solvers.ByName(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Of a crowd a picture shows the landmarks, and of a few all.
+func TestSelection(t *testing.T) {
+	a := &album{solvers: []string{"midpoint", "ddim", "dpm++2m"}}
+	if got := a.selection(); got != a {
+		t.Errorf("of few solvers the selection is %v", got.solvers)
+	}
+	for range crowd {
+		a.solvers = append(a.solvers, "midpoint")
+	}
+	if diff := cmp.Diff([]string{"ddim", "dpm++2m"}, a.selection().solvers); diff != "" {
+		t.Errorf("selection of a crowd (-want +got):\n%s", diff)
+	}
+	a.solvers = slices.Repeat([]string{"midpoint"}, crowd+1)
+	if got := a.selection(); got != a {
+		t.Errorf("of a crowd without landmarks the selection is %v", got.solvers)
+	}
+}
+
+func TestByHue(t *testing.T) {
+	var got [][]float64
+	for _, list := range byHue([]float64{1, 1.5, 2, 4, 5, 8}) {
+		got = append(got, list)
+	}
+	if diff := cmp.Diff([][]float64{{1, 1.5}, {2}, {4}, {5, 8}}, got); diff != "" {
+		t.Errorf("byHue (-want +got):\n%s", diff)
+	}
+}
+
+// Pictures are stored in few colours, which are near those that were drawn.
+func TestEncoded(t *testing.T) {
+	drawn := image.NewRGBA(image.Rect(0, 0, 64, 64))
+	for i := range 64 * 64 {
+		c := color.RGBA{uint8(i), uint8(i / 16), uint8(i / 64), 255}
+		if i < 64*32 {
+			c = color.RGBA{255, 255, 255, 255}
+		}
+		drawn.SetRGBA(i%64, i/64, c)
+	}
+	b, err := encoded(drawn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, ok := got.(*image.Paletted); !ok || len(p.Palette) != 256 {
+		t.Errorf("the picture is a %T, want one of 256 colours", got)
+	}
+	far := 0
+	for i := range 64 * 64 {
+		want, c := drawn.RGBAAt(i%64, i/64), color.RGBAModel.Convert(got.At(i%64, i/64)).(color.RGBA)
+		if white := (color.RGBA{255, 255, 255, 255}); want == white && c != white {
+			t.Fatalf("white is stored as %v", c)
+		}
+		for _, d := range [...]int{int(want.R) - int(c.R), int(want.G) - int(c.G), int(want.B) - int(c.B)} {
+			far = max(far, d, -d)
+		}
+	}
+	if far > 64 {
+		t.Errorf("a channel is off by %d", far)
+	}
+}
+
 // TestInversionError: a reversible solver, which is left with rounding, is in the table and neither in the picture nor
 // the bound of its range.
 func TestInversionError(t *testing.T) {
@@ -267,7 +366,7 @@ func TestInversionError(t *testing.T) {
 		{Problem: "gaussian", Solver: "ddim", Grid: "quadratic", Budget: 10, NFE: 10, Inversion: value(0.125)},
 		{Problem: "gaussian", Solver: "bdia", Grid: "quadratic", Budget: 10, NFE: 10, Inversion: value(1e-16)},
 	})
-	if len(list) != 1 || list[0].name != "inversion error" || len(list[0].rows) != 2 {
+	if len(list) != 1 || list[0].name != "Inversion error" || len(list[0].rows) != 2 {
 		t.Fatalf("contests = %+v, want one of the inversion error with two solvers", list)
 	}
 	want := []point{{5, 0.25}, {10, 0.125}}

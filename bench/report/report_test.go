@@ -67,7 +67,7 @@ func read(t *testing.T, elem ...string) string {
 func TestWrite(t *testing.T) {
 	r := fixture(t)
 	dir, names := written(t, r)
-	want := []string{"coefficients.png", "digits.png", "error-nfe.png", "index.html", "orders.png", "results.csv", "results.json"}
+	want := []string{"coefficients.png", "digits.png", "error-nfe.png", "index.html", "orders.png", "results.csv", "results.json", "tolerances.png"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("Write: files (-want +got):\n%s", diff)
 	}
@@ -96,15 +96,19 @@ func TestWrite(t *testing.T) {
 	}
 
 	for name, size := range map[string]image.Point{
-		// Three columns of 390 points at 96 dots per inch.
-		"error-nfe.png": {1560, 860}, "orders.png": {1560, 504}, "coefficients.png": {1560, 970}, "digits.png": {1440, 320},
+		// Three columns of 390 points, or four of 300, at 96 dots per inch.
+		"error-nfe.png": {1560, 860}, "orders.png": {1600, 1070}, "tolerances.png": {1560, 510}, "coefficients.png": {1560, 970}, "digits.png": {1440, 320},
 	} {
-		checkPicture(t, filepath.Join(dir, name), size)
+		blank := 1 // the key may be
+		if name == "orders.png" {
+			blank = 3 // panels are as long as the families
+		}
+		checkPicture(t, filepath.Join(dir, name), size, blank)
 	}
 }
 
-// checkPicture checks the size of a picture, loosely in height, and that its paper is not blank anywhere for long.
-func checkPicture(t *testing.T, path string, size image.Point) {
+// checkPicture checks the size of a picture, loosely in height, and that of its 16 fields no more are blank than may be.
+func checkPicture(t *testing.T, path string, size image.Point, mayBlank int) {
 	t.Helper()
 	m, err := png.Decode(strings.NewReader(read(t, path)))
 	if err != nil {
@@ -115,7 +119,6 @@ func checkPicture(t *testing.T, path string, size image.Point) {
 	if math.Abs(float64(got.X-size.X)) > 0.05*float64(size.X) || math.Abs(float64(got.Y-size.Y)) > 0.1*float64(size.Y) {
 		t.Errorf("%s is %v, want about %v", path, got, size)
 	}
-	// In each of 4 × 4 fields but those of a key there is something.
 	blank := 0
 	for i := range 4 {
 		for j := range 4 {
@@ -133,8 +136,8 @@ func checkPicture(t *testing.T, path string, size image.Point) {
 			}
 		}
 	}
-	if blank > 1 {
-		t.Errorf("%s: %d of 16 fields are blank", path, blank)
+	if blank > mayBlank {
+		t.Errorf("%s: %d of 16 fields are blank, want at most %d", path, blank, mayBlank)
 	}
 }
 
@@ -284,7 +287,7 @@ func TestPage(t *testing.T) {
 	html := read(t, dir, "index.html")
 	text := checkPage(t, html)
 	for _, want := range []string{
-		fmt.Sprintf("This page compares %d solvers", len(solvers.Catalog())),
+		fmt.Sprintf("%d solvers for diffusion models", len(solvers.Catalog())),
 		fmt.Sprintf("all %d claims hold", len(r.Equivalences)),
 		fmt.Sprintf("all %d orders are certified", len(r.Orders)),
 		"gaussian, mixture1d, digits", "Least RMSE on digits", "The study took 12.5 s", "go run ./bench",
@@ -300,16 +303,18 @@ func TestPage(t *testing.T) {
 		}
 	}
 	// RMSE and W₂ on gaussian, RMSE on digits: each a picture of five families and a key, and W₂ one of the
-	// stochastic. Three panels of orders. Two comparisons of coefficients. Error control and the grid beside it.
-	if got, want := strings.Count(html, "<svg"), 6+7+6+3+6+2; got != want {
+	// stochastic. Orders, and error against steps: a panel for each family and a key. Two comparisons of coefficients. What a tolerance gives and
+	// costs, and the grid beside it.
+	if got, want := strings.Count(html, "<svg"), 6+7+6+7+7+6+3; got != want {
 		t.Errorf("the page has %d pictures, want %d", got, want)
 	}
 	// Two families, each with the reference at its head, the second folded.
 	if got, want := strings.Count(html, "<img"), 2*3+9; got != want {
 		t.Errorf("the page has %d strips of samples, want %d", got, want)
 	}
-	if all, open := strings.Count(html, "<details"), strings.Count(html, "<details open"); all != 2 || open != 1 {
-		t.Errorf("the page has %d families of samples of which %d are unfolded, want 2 and 1", all, open)
+	// Folded: seven tables, error against steps, what is on gaussian, and the second family of samples.
+	if all, open := strings.Count(html, "<details"), strings.Count(html, "<details open"); all != 1+2+2+2+1+2+2 || open != 1 {
+		t.Errorf("the page folds %d parts of which %d are unfolded, want 12 and 1", all, open)
 	}
 }
 
@@ -336,6 +341,28 @@ func TestPageTellsFailures(t *testing.T) {
 			t.Errorf("the page says %q although not all do", not)
 		}
 	}
+	// In the picture the name of the solver and its mark stand out, and the key says why.
+	got := alarms(read(t, dir, "index.html"))
+	for _, want := range []string{"a claim that does not hold", "midpoint"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no picture shows %q in the colour of alarm", want)
+		}
+	}
+	var all strings.Builder
+	if err := newView(fixture(t)).html(&all); err != nil {
+		t.Fatal(err)
+	}
+	if len(alarms(all.String())) > 0 {
+		t.Error("a picture raises an alarm although every claim holds")
+	}
+}
+
+// alarms returns the texts of the pictures that are in the colour of alarm.
+func alarms(html string) (texts []string) {
+	for _, m := range regexp.MustCompile(`<text[^>]*var\(--alarm\)[^>]*>([^<]*)`).FindAllStringSubmatch(html, -1) {
+		texts = append(texts, m[1])
+	}
+	return texts
 }
 
 // Names come from the user's files and flags.

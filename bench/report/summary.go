@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/diffsolve/diffsolve/bench/study"
@@ -71,6 +72,20 @@ func summarize(n int, holds func(int) bool, noun, one, many, not string) summary
 	default:
 		return summary{Text: fmt.Sprintf("all %d %ss %s", n, noun, many)}
 	}
+}
+
+// toleranceSummary says how many times its tolerance the error of a run under error control is at most, or nothing without such runs.
+func toleranceSummary(list []study.Comparison) string {
+	worst, n := 0.0, 0
+	for _, c := range list {
+		if c.Tolerance != nil && c.RMSE != nil {
+			worst, n = math.Max(worst, *c.RMSE / *c.Tolerance), n+1 // NaN stays NaN
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the errors of %d runs are at most %s times the tolerance", n, compact(worst))
 }
 
 // leaders names, for each budget, who has the least of a contest, and who prints the same.

@@ -16,6 +16,7 @@ const (
 	ink        // text and axes
 	muted      // text of less weight
 	rule       // grid lines and borders
+	dim        // lines that are a backdrop
 	veil       // the region that no solver reaches
 	alarm      // claims that do not hold
 	fine       // claims that hold
@@ -52,7 +53,7 @@ func (h hue) name() string {
 	case h >= order0:
 		return fmt.Sprintf("order%d", h-order0)
 	}
-	return [...]string{"paper", "ink", "muted", "rule", "veil", "alarm", "fine"}[h]
+	return [...]string{"paper", "ink", "muted", "rule", "dim", "veil", "alarm", "fine"}[h]
 }
 
 // The hues of the orders keep apart under the common colour deficiencies (they are Okabe and
@@ -61,12 +62,12 @@ func (h hue) name() string {
 // into hues by replacing colours.
 var (
 	light = newTheme(
-		[...]string{"#ffffff", "#1b1f24", "#57606a", "#d9dee3", "#eef0f2", "#b3261e", "#1a6b3c",
+		[...]string{"#ffffff", "#1b1f24", "#57606a", "#d9dee3", "#b9c1c9", "#eef0f2", "#b3261e", "#1a6b3c",
 			"#5c6670", "#0067a3", "#b04a00", "#007556", "#a23b7c", "#6f5e00"},
 		[]string{"#eaf2f8", "#a8cde4", "#4a94c4", "#1d5f94", "#0a2d52"},
 		[]string{"#fbf1e6", "#f5c48b", "#e08535", "#a84a0c", "#571f02"})
 	dark = newTheme(
-		[...]string{"#14181d", "#e6e9ec", "#a3adb7", "#333b44", "#20262d", "#ff8a80", "#6fd39a",
+		[...]string{"#14181d", "#e6e9ec", "#a3adb7", "#333b44", "#4b5661", "#20262d", "#ff8a80", "#6fd39a",
 			"#98a3ae", "#5db7ec", "#f3984f", "#35c79a", "#e593c6", "#d9c545"},
 		[]string{"#1b2a36", "#24506f", "#3581b3", "#77bce6", "#dff1fd"},
 		[]string{"#2c2318", "#6a3f14", "#b56a1e", "#eda85c", "#fde9d0"})

@@ -93,34 +93,32 @@ func needed(list []study.Comparison, errors []float64) (out []*table) {
 	return out
 }
 
-// DrawAdaptive writes a picture of error against evaluations, PNG, for each problem with runs under error control: a panel of those runs
-// and one for each grid, on the same axes and over the best of all.
+// DrawAdaptive writes a PNG of the runs under error control, a line of panels for each problem: what a tolerance gives, what
+// it costs, and the same solvers on each grid. The error names the file.
 func DrawAdaptive(file string, list []study.Comparison) error {
 	f := adaptiveFigure(list)
 	if f == nil {
-		return fmt.Errorf("report: no run under error control to draw")
+		return fmt.Errorf("report: %s: no run under error control to draw", file)
 	}
-	b, err := f.png()
-	if err == nil {
-		err = replace(file, func(w io.Writer) error {
-			_, err := w.Write(b)
-			return err
-		})
-	}
-	if err != nil {
+	if err := replace(file, drawn(f, (*figure).png)); err != nil {
 		return fmt.Errorf("report: %s: %w", file, err)
 	}
 	return nil
 }
 
+// adaptiveFigure draws the runs under error control and those on grids beside them. It is nil if there is nothing to draw.
 func adaptiveFigure(list []study.Comparison) *figure {
-	f := &figure{title: "RMSE against model evaluations", columns: 2, width: 520, height: 400,
-		alt: "error against model evaluations, of runs under error control and on grids, on logarithmic axes"}
+	f := &figure{
+		title:   "Error control",
+		alt:     "error against tolerance, and against model evaluations with and without error control, on logarithmic axes",
+		columns: 3, width: 390, height: 320,
+	}
 	for _, problem := range problemsOf(list) {
-		g := group{heading: problem}
-		byGrid := map[string][]curve{}
 		var grids []string
-		box := newBounds()
+		grid := collector(&grids)
+		grid("adaptive")
+		byGrid, byTolerance := map[string][]curve{}, []curve(nil)
+		box, tolerances := newBounds(), newBounds()
 		var all []point
 		for _, c := range list {
 			if c.Problem != problem || c.RMSE == nil {
@@ -130,47 +128,54 @@ func adaptiveFigure(list []study.Comparison) *figure {
 			if !p.drawable() {
 				continue
 			}
-			if _, ok := byGrid[c.Grid]; !ok {
-				grids = append(grids, c.Grid)
-			}
-			curves := byGrid[c.Grid]
-			i := slices.IndexFunc(curves, func(u curve) bool { return u.name == c.Solver })
-			if i < 0 {
-				i = len(curves)
-				curves = append(curves, curve{name: c.Solver, order: orderOf(c.Solver)})
-			}
-			curves[i].points = append(curves[i].points, p)
-			byGrid[c.Grid] = curves
+			grid(c.Grid)
+			byGrid[c.Grid] = extended(byGrid[c.Grid], c.Solver, p)
 			all = append(all, p)
+			box.add(p)
+			if c.Tolerance != nil {
+				q := point{*c.Tolerance, *c.RMSE}
+				byTolerance = extended(byTolerance, c.Solver, q)
+				tolerances.add(q)
+				tolerances.add(point{q.x, q.x}) // the line y = x
+			}
 		}
 		least := envelopeOf(all)
-		for _, p := range all {
-			box.add(p)
-		}
-		if len(least) == 0 {
+		if len(least) == 0 || len(byTolerance) == 0 {
 			continue
 		}
-		const beyond = 1e4 // as in a contest
 		box.ymax = math.Min(box.ymax, beyond*least[0].y)
-		slices.SortStableFunc(grids, func(a, b string) int { return cmp.Compare(btoi(b == "adaptive"), btoi(a == "adaptive")) })
-		var charts []*chart
-		for _, grid := range grids {
-			title := "on the grid " + grid
-			if grid == "adaptive" {
-				title = "under error control"
+		charts := []*chart{{title: "What a tolerance gives", xlabel: "tolerance", ylabel: "RMSE", bounds: tolerances.padded(), curves: merged(byTolerance), labels: true, equal: true}}
+		for _, name := range grids {
+			if len(byGrid[name]) == 0 {
+				continue
 			}
-			for _, u := range byGrid[grid] {
-				slices.SortFunc(u.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+			title := "The same solvers on the grid " + name
+			if name == "adaptive" {
+				title = "What it costs"
 			}
-			ch := &chart{title: title, xlabel: "model evaluations", ylabel: "RMSE", bounds: box.padded(), best: least, curves: merged(byGrid[grid]), labels: true}
-			charts = append(charts, ch)
-			g.panels = append(g.panels, panel{problem + " " + title, ch.draw})
+			charts = append(charts, &chart{title: title, xlabel: "model evaluations", ylabel: "RMSE", bounds: box.padded(), best: least, curves: merged(byGrid[name]), labels: true})
 		}
 		align(charts)
+		g := group{heading: problem}
+		for _, ch := range charts {
+			g.panels = append(g.panels, panel{problem + ", " + ch.title, ch.draw})
+		}
 		f.groups = append(f.groups, g)
 	}
 	if len(f.groups) == 0 {
 		return nil
 	}
 	return f
+}
+
+// extended adds a point to the curve of a solver, which is begun if there is none. Points ascend.
+func extended(curves []curve, solver string, p point) []curve {
+	i := slices.IndexFunc(curves, func(u curve) bool { return u.name == solver })
+	if i < 0 {
+		i = len(curves)
+		curves = append(curves, curve{name: solver, order: orderOf(solver)})
+	}
+	at, _ := slices.BinarySearchFunc(curves[i].points, p, func(a, b point) int { return cmp.Compare(a.x, b.x) })
+	curves[i].points = slices.Insert(curves[i].points, at, p)
+	return curves
 }

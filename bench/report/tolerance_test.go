@@ -58,7 +58,7 @@ func TestControlledRunsOnThePage(t *testing.T) {
 	if err := newView(r).html(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`<h2 id="control">Error control</h2>`, "digits under error control", "digits on the grid quadratic", "NFE needed for an RMSE on digits"} {
+	for _, want := range []string{`<h2 id="control">Error control</h2>`, "digits, What it costs", "digits, The same solvers on the grid quadratic", "RMSE = tolerance", "the errors of 6 runs are at most 0.500 times the tolerance", "NFE needed for an RMSE on digits"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -314,6 +314,17 @@ func TestPictures(t *testing.T) {
 			t.Errorf("set of %s: side %d, %d values, %d evaluations of %d", s.Solver, s.Side, len(s.X), s.NFE, s.Budget)
 		}
 	}
+	// The flow is known to well within a grey level.
+	p := plan.Problems[0]
+	ref, err := study.NewReference(context.Background(), p, solvers.Prior(p.Schedule, plan.Seed, plan.Rows, p.Dim))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range got[0].X {
+		if d := math.Abs(v - ref.X[i]); !(d < 0.25*2/255) {
+			t.Fatalf("pixel %d of the flow is off by %v", i, d)
+		}
+	}
 }
 
 func TestGallery(t *testing.T) {

@@ -56,7 +56,7 @@ func checkEstimate(s solvers.Solver) []string {
 		_, b := stat.LinearRegression(lengths[:n], sizes[:n], nil, false)
 		slope = math.Max(slope, b)
 	}
-	if !(slope >= power-slack) {
+	if !(slope >= power-Slack) {
 		return []string{fmt.Sprintf("the estimate vanishes with the power %.2f of the step, LocalError says %v", slope, power)}
 	}
 	return nil

@@ -25,9 +25,9 @@ type Ladder struct {
 const (
 	Floor    = 2e-12 // errors below are rounding, unless the problem is known to be more exact
 	Ceiling  = 0.2   // errors above are not yet in the asymptotic range
+	Slack    = 0.3   // an order p is certified by a slope of at least p - Slack
 	minRungs = 5     // fewer do not make a fit
 	maxRungs = 7     // the finest ones are used: a factor of 8 in the steps
-	slack    = 0.3   // an order p is certified by a slope of at least p - slack
 )
 
 // Steps is the ladder of step counts on which orders are measured, a factor of √2 apart.
@@ -75,7 +75,7 @@ func (l Ladder) Certifies(claimed float64) bool {
 		return true
 	}
 	order, ok := l.Fit()
-	return ok && order >= claimed-slack
+	return ok && order >= claimed-Slack
 }
 
 // Flow is a problem whose probability flow is known.
