@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 // element and evaluation; rmse is the error of a deterministic solver against the flow.
 func BenchmarkSample(b *testing.B) {
 	const rows = 64
-	for _, name := range []string{"mixture2d", "digits"} {
+	for _, name := range []string{"mixture2d", "digits", "digitsnet"} {
 		p, err := problem.Builtin(name)
 		if err != nil {
 			b.Fatal(err)

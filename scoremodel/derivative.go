@@ -117,7 +117,13 @@ type linear struct {
 	scale float64
 }
 
-func (g *linear) differentiable() bool { return differentiable(g.c) && differentiable(g.u) }
+// differentiable is false of guidance whose parts come from one evaluation: that gives no derivatives.
+func (g *linear) differentiable() bool {
+	return g.u != nil && differentiable(g.c) && differentiable(g.u)
+}
+
+// Rows implements RowModel.
+func (g *linear) Rows(first int) Model { return &linear{g.guided.Rows(first).(*guided), g.scale} }
 
 func (g *linear) PredictDivergence(dst, div, x []float64, t float64) error {
 	n, rows := len(x), len(div)
@@ -144,6 +150,9 @@ func (g *linear) both(dst, plain, derivative, other []float64, predict func(d Di
 	c, err := derivatives(g.c)
 	if err != nil {
 		return err
+	}
+	if g.u == nil {
+		return ErrNoDerivative
 	}
 	u, err := derivatives(g.u)
 	if err != nil {

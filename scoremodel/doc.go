@@ -21,7 +21,10 @@
 //
 // Models that know their Jacobian are [Differentiable]: the exact ones, and views and guidance of them. Likelihoods are made of its trace.
 //
-// States are float64; a single-precision network comes in through [Float32].
+// States are float64; a single-precision network comes in through [Float32]. [Times] tells a network the time in the quantity that it
+// was trained on, such as the index of a DDPM step.
+//
+// Package digitsnet, below this one, is a small network that was trained on real data.
 //
 // This package neither steps nor samples.
 package scoremodel

@@ -53,7 +53,9 @@ type CFG struct {
 }
 
 // Guide returns the guided model. conditional and unconditional may predict different kinds;
-// a row has dim elements. It returns an error if a parameter is out of range or a model is missing.
+// a row has dim elements. If conditional is itself Guided, as networks are that predict with and without
+// their condition in one batch, unconditional may be nil: both predictions then come from one PredictBoth.
+// It returns an error if a parameter is out of range or a model is missing.
 func (g CFG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (Guided, error) {
 	if err := firstError(finite("Scale", g.Scale), within("Rescale", g.Rescale, 0, 1)); err != nil {
 		return nil, fmt.Errorf("scoremodel: CFG: %w", err)
@@ -152,7 +154,7 @@ func (g APG) Guide(conditional, unconditional Model, dim int, s sde.Schedule) (G
 	})
 }
 
-// guided combines two predictions of one kind, row by row.
+// guided combines two predictions of one kind, row by row. Without u, c is Guided and gives both.
 type guided struct {
 	c, u    Model
 	dim     int
@@ -162,8 +164,9 @@ type guided struct {
 }
 
 func newGuided(name string, c, u Model, dim int, s sde.Schedule, k Kind, combine func(m, c, u []float64, t float64)) (Guided, error) {
+	_, both := c.(Guided)
 	switch {
-	case c == nil || u == nil:
+	case c == nil || u == nil && !both:
 		return nil, fmt.Errorf("scoremodel: %s: a model is missing", name)
 	case s == nil:
 		return nil, fmt.Errorf("scoremodel: %s: the schedule is missing", name)
@@ -172,7 +175,11 @@ func newGuided(name string, c, u Model, dim int, s sde.Schedule, k Kind, combine
 	case k < 0 || int(k) >= len(kindNames):
 		return nil, fmt.Errorf("scoremodel: %s: unknown kind %v", name, k)
 	}
-	return &guided{c: As(c, k, s), u: As(u, k, s), dim: dim, kind: k, combine: combine}, nil
+	g := &guided{c: As(c, k, s), dim: dim, kind: k, combine: combine}
+	if u != nil {
+		g.u = As(u, k, s)
+	}
+	return g, nil
 }
 
 func (g *guided) Kind() Kind { return g.kind }
@@ -193,10 +200,7 @@ func (g *guided) PredictBoth(dst, plain, x []float64, t float64) error {
 	buf := borrow(&g.buffers, len(x))
 	defer g.buffers.Put(buf)
 	c := (*buf)[:len(x)]
-	if err := g.c.Predict(c, x, t); err != nil {
-		return err
-	}
-	if err := g.u.Predict(plain, x, t); err != nil {
+	if err := g.predict(c, plain, x, t); err != nil {
 		return err
 	}
 	for lo := 0; lo < len(x); lo += g.dim {
@@ -204,6 +208,17 @@ func (g *guided) PredictBoth(dst, plain, x []float64, t float64) error {
 		g.combine(dst[lo:hi], c[lo:hi], plain[lo:hi], t)
 	}
 	return nil
+}
+
+// predict writes both predictions.
+func (g *guided) predict(c, u, x []float64, t float64) error {
+	if g.u == nil {
+		return Both(g.c, c, u, x, t)
+	}
+	if err := g.c.Predict(c, x, t); err != nil {
+		return err
+	}
+	return g.u.Predict(u, x, t)
 }
 
 // borrow returns a buffer of at least n elements from the pool, which holds *[]float64.

@@ -289,6 +289,7 @@ func (l *likelihood) checkSteps() error {
 func (l *likelihood) row(ctx context.Context, f *augmented, x []float64, i int) (RowLikelihood, error) {
 	out := RowLikelihood{Log: math.NaN(), BitsPerDim: math.NaN(), StandardError: math.NaN()}
 	dim := len(x)
+	f.bind(l.problem.Row + i)
 	if err := f.draw(l.problem.Row + i); err != nil {
 		return out, err
 	}
@@ -363,6 +364,7 @@ func meanAndError(x []float64) (mean, err float64) {
 // augmented is the flow of a row together with its divergence, or with one estimate of it for each probe.
 type augmented struct {
 	*likelihood
+	flow   scoremodel.Model // of the likelihood, bound to the row that is integrated
 	nfe    int
 	probes []float64 // Probes × Dim, of the row that is integrated
 
@@ -385,6 +387,29 @@ func (l *likelihood) newFlow() *augmented {
 		f.states, f.values, f.tangents = make([]float64, n), make([]float64, n), make([]float64, n)
 	}
 	return f
+}
+
+// bind makes f.flow that of a row. A RowModel is asked for one state at a time, for all states are of the one row.
+func (f *augmented) bind(row int) {
+	f.flow = f.likelihood.flow
+	if _, ok := f.problem.Model.(scoremodel.RowModel); ok {
+		f.flow = oneRow{scoremodel.Rows(f.flow, row), f.problem.Dim}
+	}
+}
+
+// oneRow is a model for states of the one row to which it is bound.
+type oneRow struct {
+	scoremodel.Model
+	dim int
+}
+
+func (o oneRow) Predict(dst, x []float64, t float64) error {
+	for lo := 0; lo < len(x); lo += o.dim {
+		if err := o.Model.Predict(dst[lo:lo+o.dim], x[lo:lo+o.dim], t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // probeSeed keeps the probes apart from the normals of the same seed that made the rows.

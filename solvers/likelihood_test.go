@@ -661,3 +661,34 @@ func ExampleLogLikelihood() {
 	// 0.174, estimated 0.2 ± 0.1
 	// -1.818, estimated -1.4 ± 0.4
 }
+
+// A row of a model that knows its rows by number has the likelihood that it has alone, whatever the batch: the probes are states of the same row.
+func TestLikelihoodOfRowModel(t *testing.T) {
+	s := sde.VP{}
+	p := solvers.Problem{Schedule: s, Model: attracted{s: s}, Dim: 2}
+	x := []float64{0.1, -0.05, 0.9, 1.1, 2.05, 1.9}
+	for _, set := range []solvers.LikelihoodSettings{
+		{Divergence: solvers.DivergenceDifferences},
+		{Divergence: solvers.DivergenceHutchinson, Probes: 4, Seed: 1},
+	} {
+		got, err := solvers.LogLikelihood(context.Background(), p, slices.Clone(x), &set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			mean := float64(i)
+			g, err := scoremodel.NewGaussian(s, scoremodel.Component{Mean: []float64{mean, mean}, Variance: 0.01})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q := solvers.Problem{Schedule: s, Model: scoremodel.Func(scoremodel.Epsilon, g.Predict), Dim: 2, Row: i}
+			want, err := solvers.LogLikelihood(context.Background(), q, slices.Clone(x[2*i:2*i+2]), &set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := got.Rows[i].Log - want.Rows[0].Log; !(math.Abs(d) < 1e-5) {
+				t.Errorf("%v: row %d has log-likelihood %v, the normal around its mean %v", set.Divergence, i, got.Rows[i].Log, want.Rows[0].Log)
+			}
+		}
+	}
+}

@@ -288,10 +288,11 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	if set.Control != nil {
 		n = dim
 	}
-	model := &guard{Model: r.problem.Model, dim: dim}
 	p := r.problem
-	p.Model, p.Row = model, r.problem.Row+first
-	if v, ok := r.problem.Model.(scoremodel.VarianceModel); ok {
+	p.Row += first
+	model := &guard{Model: scoremodel.Rows(p.Model, p.Row), dim: dim}
+	p.Model = model
+	if v, ok := model.Model.(scoremodel.VarianceModel); ok {
 		p.Model = &varianceGuard{model, v}
 	}
 	var st ode.Stepper
@@ -328,7 +329,8 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 	t0, t1 := set.Grid[0], set.Grid[len(set.Grid)-1]
 	for lo := 0; lo < len(x); lo += dim {
 		at, model.calls = first+lo/dim, 0
-		if lo > 0 && r.solver.Info().Stochastic { // the path is of one row
+		model.Model = scoremodel.Rows(r.problem.Model, r.problem.Row+at) // the stepper is begun once for all rows, which take turns
+		if lo > 0 && r.solver.Info().Stochastic {                        // the path is of one row
 			p.Row++
 			if st, err = startAdaptive(r.solver, p, dim); err != nil {
 				return most, fmt.Errorf("solvers: %s: %w", r.name, err)

@@ -746,3 +746,56 @@ func TestRowKeysTheNoise(t *testing.T) {
 		}
 	}
 }
+
+// attracted is the exact model of normal data around the number of the row, modulo 3.
+type attracted struct {
+	s     sde.Schedule
+	first int
+}
+
+func (attracted) Kind() scoremodel.Kind             { return scoremodel.Epsilon }
+func (m attracted) Rows(first int) scoremodel.Model { return attracted{m.s, first} }
+
+func (m attracted) Predict(dst, x []float64, t float64) error {
+	p := m.s.At(t)
+	for i := range x {
+		mean := float64((m.first + i/2) % 3)
+		dst[i] = p.Sigma * (x[i] - p.Alpha*mean) / (0.01*p.Alpha*p.Alpha + p.Sigma*p.Sigma)
+	}
+	return nil
+}
+
+// A model that knows its rows by number is bound to them: by each worker, by adaptive runs for row after row, and with Problem.Row.
+func TestRowModelIsBound(t *testing.T) {
+	s := sde.VP{}
+	p := solvers.Problem{Schedule: s, Model: attracted{s: s}, Dim: 2}
+	x := solvers.Prior(s, 3, 7, 2)
+	rk := solvers.RungeKutta{Tableau: ode.DP5, In: solvers.Lambda}
+	for _, c := range []struct {
+		name   string
+		solver solvers.Solver
+		set    solvers.Settings
+	}{
+		{"fixed grid", solvers.DPMSolverPP2M{}, solvers.Settings{Grid: rough}},
+		{"adaptive", rk, solvers.Settings{Grid: []float64{1, 1e-3}, Control: &ode.Control{Rel: 1e-4, Abs: 1e-4}}},
+	} {
+		want, _ := sample(t, c.solver, p, x, &c.set)
+		for i, v := range want {
+			if mean := float64(i / 2 % 3); math.Abs(v-mean) > 0.5 {
+				t.Errorf("%s: row %d is %v, want values near %v", c.name, i/2, v, mean)
+			}
+		}
+		for _, workers := range []int{2, 3, 7} {
+			set := c.set
+			set.Workers = workers
+			if got, _ := sample(t, c.solver, p, x, &set); !slices.Equal(got, want) {
+				t.Errorf("%s: %d workers give other samples than one", c.name, workers)
+			}
+		}
+		q := p
+		q.Row = 5
+		if got, _ := sample(t, c.solver, q, x[10:], &c.set); !slices.Equal(got, want[10:]) {
+			t.Errorf("%s: rows 5 and 6 alone are %v, in the batch %v", c.name, got, want[10:])
+		}
+	}
+}

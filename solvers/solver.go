@@ -18,7 +18,7 @@ type Problem struct {
 	Model    scoremodel.Model
 	Dim      int       // elements of one sample; a state holds one or more rows of them
 	Noise    sde.Noise // for stochastic solvers
-	Row      int       // number of the state's first row in the whole batch; it keys the noise
+	Row      int       // number of the state's first row in the whole batch; it keys the noise, and what a RowModel knows of its rows
 }
 
 // Errors of Start, Sample, Trace and ByName, to be tested with errors.Is.

@@ -16,16 +16,17 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/report"
 	"github.com/diffsolve/diffsolve/solvers"
 )
 
 // Main executes the process' command line and returns its exit status: 0 done, 1 the run failed, 2 the call was wrong. An
-// interrupt stops the run cleanly.
-func Main() int {
+// interrupt stops the run cleanly. Problems in JSON files may have models of the given kinds, besides those of package problem.
+func Main(kinds ...problem.Kind) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	return run(ctx, os.Args[1:], os.Stdout, os.Stderr, kinds...)
 }
 
 // Exit statuses.
@@ -47,8 +48,8 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func flagError(flag string, err error) error { return usagef("--%s: %w", flag, err) }
 
 // run executes a command line and returns the exit status. An error becomes one line.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRoot(&console{stdout, stderr})
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, kinds ...problem.Kind) int {
+	root := newRoot(&console{stdout, stderr, problem.Reader{Kinds: kinds}})
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -79,9 +80,10 @@ func refused(err error) bool {
 	return false
 }
 
-// console is where a command talks to.
+// console is where a command talks to, and what it reads problems with.
 type console struct {
 	out, err io.Writer
+	problems problem.Reader
 }
 
 // style is how tables look on the console.
@@ -101,7 +103,7 @@ func newRoot(c *console) *cobra.Command {
 	root.Short = "compare solvers of diffusion models; without a command, do the study"
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.HiddenDefaultCmd = true
-	commands := []*cobra.Command{newStudy(c), newList(c), newTrace(c), newOrder(c), newEquiv(c), newCompare(c), newSample(c), newVersus(c), newLikelihood(c)}
+	commands := []*cobra.Command{newStudy(c), newList(c), newTrace(c), newOrder(c), newEquiv(c), newCompare(c), newSample(c), newGallery(c), newVersus(c), newLikelihood(c)}
 	root.AddCommand(commands...)
 	var names []string
 	for _, command := range commands {

@@ -92,7 +92,20 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"equiv", "--grid", square}, "fixed number of steps"},
 		{[]string{"compare", "--nfe", "0"}, "--nfe: 0, want at least 1"},
 		{[]string{"compare", "--rows", "0"}, "--rows: 0, want at least 1"},
+		{[]string{"compare", "--quality=39"}, "--quality: 39, want at least 40"},
+		{[]string{"compare", "--quality=-1"}, "--quality: -1, want at least 40"},
+		{[]string{"compare", "--quality=4001"}, "--quality: 4001, want at most 4000"},
 		{[]string{"compare", "--problems", bad}, "model.variance"},
+		{[]string{"gallery", "--problem", "gaussian"}, "--problem: gaussian: its samples are no images"},
+		{[]string{"gallery", "--nfe", ""}, "--nfe"},
+		{[]string{"gallery", "--nfe", "5,0"}, "--nfe: 0, want at least 1"},
+		{[]string{"gallery", "--rows", "0"}, "--rows: 0, want at least 1"},
+		{[]string{"gallery", "--reference-nfe", "0"}, "--reference-nfe: 0, want at least 1"},
+		{[]string{"gallery", "--references", "dddim"}, "--references: unknown solver"},
+		{[]string{"gallery", "--solvers", ""}, "--solvers: no solver is named"},
+		{[]string{"gallery", "--grid", "lamda"}, `did you mean "lambda"?`},
+		{[]string{"gallery", "--png", "g.jpg"}, "--png: g.jpg: want a file that ends in .png"},
+		{[]string{"gallery", "--rows", "1000000000"}, "--rows: 1000000000, want at most"},
 		{[]string{"compare", "--tolerances", "0"}, "--tolerances: 0, want more than 0 and at most 1"},
 		{[]string{"compare", "--tolerances", "1e-3,NaN"}, "--tolerances: NaN, want more than 0"},
 		{[]string{"compare", "--tolerances", "1e-3", "--errors", "-1"}, "--errors: -1, want more than 0"},
@@ -335,6 +348,38 @@ func TestCompareCommand(t *testing.T) {
 	}
 }
 
+// The flag of quality may stand without a number.
+func TestCompareQuality(t *testing.T) {
+	for flag, rows := range map[string]int{"--quality": 1000, "--quality=50": 50} {
+		var got []study.Comparison
+		document(t, &got, "compare", "--problems", "digitsnet", "--solvers", "ddim", "--nfe", "2", "--rows", "1", flag, "--json")
+		if len(got) != 1 || got[0].Quality == nil || got[0].Quality.Rows != rows || got[0].RMSE == nil {
+			t.Errorf("%s: %+v, want the quality of %d samples and an RMSE", flag, got, rows)
+		}
+	}
+}
+
+// Samples of the network do not depend on the workers, and a JSON problem tells it other digits.
+func TestSampleNetwork(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sevens.json")
+	if err := os.WriteFile(path, []byte(`{"model": {"kind": "digitsnet", "labels": [7], "guidance": 2}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sample := func(problem, workers string) sampleDocument {
+		var d sampleDocument
+		document(t, &d, "sample", "--problem", problem, "--steps", "5", "--rows", "13", "--workers", workers, "--json")
+		return d
+	}
+	for _, p := range []string{"digitsnet", path} {
+		if diff := cmp.Diff(sample(p, "1").Samples, sample(p, "3").Samples); diff != "" {
+			t.Errorf("%s: the samples depend on the workers (-1 +3):\n%s", p, diff)
+		}
+	}
+	if cmp.Equal(sample("digitsnet", "1").Samples, sample(path, "1").Samples) {
+		t.Error("sevens with guidance are the samples of other digits without")
+	}
+}
+
 func TestSampleCommand(t *testing.T) {
 	dir := t.TempDir()
 	sample := func(extra ...string) sampleDocument {
@@ -463,6 +508,39 @@ func TestSampleScheduler(t *testing.T) {
 	if status, _, errs := call(t, "sample", "--problem", file, "--scheduler", config, "--steps", "5", "--x", x, "--noise", noise); status != exitUsage ||
 		!strings.Contains(errs, "--noise: DDIMScheduler draws no noise") {
 		t.Errorf("noise for a run without: %d, %q", status, errs)
+	}
+}
+
+func TestGallery(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "g.png")
+	args := []string{"gallery", "--rows", "5", "--nfe", "6,3", "--solvers", "ddim,dpm3", "--references", "dpm++2m,ddpm", "--reference-nfe", "20", "--png", path}
+	var got []study.Exhibit
+	document(t, &got, append(args, "--json")...)
+	if len(got) != 6 || got[0].Solver != "dpm++2m" || !got[0].Reference || got[2].NFE != 6 || got[3].NFE != 3 || got[2].RMSE == nil {
+		t.Errorf("gallery --json = %+v", got)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Three sheets across and two down, each of three columns and two rows of images of 32 pixels.
+	if size := m.Bounds().Size(); size.X < 3*96 || size.Y < 2*64 || size.X > 1000 || size.Y > 400 {
+		t.Errorf("the picture has %v pixels", size)
+	}
+	status, out, _ := call(t, args...)
+	if status != exitDone || !strings.Contains(out, "wrote "+path) || strings.Count(out, "\n") != 1+1+6+1 {
+		t.Errorf("gallery = %d and prints\n%s", status, out)
+	}
+	// No reference, and so no distance.
+	got = nil
+	document(t, &got, append(args, "--references", "", "--json")...)
+	if len(got) != 4 || got[0].RMSE != nil {
+		t.Errorf("gallery without references = %+v", got)
 	}
 }
 

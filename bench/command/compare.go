@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/report"
 	"github.com/diffsolve/diffsolve/bench/study"
 	"github.com/diffsolve/diffsolve/solvers"
@@ -21,7 +22,7 @@ func newCompare(c *console) *cobra.Command {
 		Use:   "compare",
 		Short: "error or distance against the number of evaluations",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if plan.Problems, err = problemList("problems", problems); err != nil {
+			if plan.Problems, err = c.problemList("problems", problems); err != nil {
 				return err
 			}
 			if plan.Solvers, err = solverList("solvers", list); err != nil {
@@ -36,6 +37,9 @@ func newCompare(c *console) *cobra.Command {
 			if err := positive("rows", plan.Rows); err != nil {
 				return err
 			}
+			if plan.Quality != 0 && plan.Quality < quality.MinRows {
+				return usagef("--quality: %d, want at least %d", plan.Quality, quality.MinRows)
+			}
 			if err := checkControlled(plan, needed, picture); err != nil {
 				return err
 			}
@@ -44,7 +48,7 @@ func newCompare(c *console) *cobra.Command {
 				if p.Gaussian != nil {
 					most = mostTraced
 				}
-				if err := errors.Join(atMost("nfe", slices.Max(plan.NFE), most), atMost("rows", plan.Rows, mostValues/p.Dim)); err != nil {
+				if err := errors.Join(atMost("nfe", slices.Max(plan.NFE), most), atMost("rows", plan.Rows, mostValues/p.Dim), atMost("quality", plan.Quality, mostQuality)); err != nil {
 					return err
 				}
 			}
@@ -77,6 +81,8 @@ func newCompare(c *console) *cobra.Command {
 	cmd.Flags().Float64SliceVar(&needed, "errors", []float64{1e-2, 1e-4, 1e-6}, "with --tolerances, errors for which the evaluations needed are printed")
 	cmd.Flags().StringVar(&picture, "png", "", "with --tolerances, file for a picture of error against evaluations")
 	cmd.Flags().IntVar(&plan.Rows, "rows", 64, "samples per run")
+	cmd.Flags().IntVar(&plan.Quality, "quality", 0, "samples whose law is compared with real ones, at least 40; 0 for none, 1000 if no number is given")
+	cmd.Flags().Lookup("quality").NoOptDefVal = "1000"
 	cmd.Flags().Uint64Var(&plan.Seed, "seed", 1, "seed of the initial states and the noise")
 	cmd.Flags().BoolVar(&plan.Inversion, "inversion", false, "measure, too, what is left of a sample after inversion to noise and sampling from it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the rows as one JSON document")

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/report"
 	"github.com/diffsolve/diffsolve/bench/study"
 	"github.com/diffsolve/diffsolve/sde"
@@ -32,7 +31,7 @@ func newEquiv(c *console) *cobra.Command {
 			if err := atMost("steps", slices.Max(steps), mostTraced); err != nil {
 				return err
 			}
-			p, err := problem.Find(problemName)
+			p, err := c.problems.Find(problemName)
 			if err != nil {
 				return flagError("problem", err)
 			}

@@ -67,10 +67,10 @@ func gridList(flag, list string) ([]solvers.Grid, error) {
 }
 
 // problemList reads a --problems flag.
-func problemList(flag, list string) ([]*problem.Problem, error) {
+func (c *console) problemList(flag, list string) ([]*problem.Problem, error) {
 	var out []*problem.Problem
 	for _, name := range split(list) {
-		p, err := problem.Find(name)
+		p, err := c.problems.Find(name)
 		if err != nil {
 			return nil, flagError(flag, err)
 		}
@@ -127,9 +127,10 @@ func positive(flag string, n int) error {
 
 // What a run of the command may ask for, lest a slip of the finger take all memory.
 const (
-	mostTraced = 5000    // steps of a coefficient table, which has a number for each pair of steps
-	mostSteps  = 1000000 // steps, or evaluations, of a run
-	mostValues = 1 << 28 // numbers in the states of a run
+	mostTraced  = 5000    // steps of a coefficient table, which has a number for each pair of steps
+	mostSteps   = 1000000 // steps, or evaluations, of a run
+	mostValues  = 1 << 28 // numbers in the states of a run
+	mostQuality = 4000    // samples whose distances from one another are held
 )
 
 // atMost checks a flag that counts something that costs memory.

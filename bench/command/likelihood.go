@@ -111,7 +111,7 @@ func (f *estimating) run(ctx context.Context, c *console, given func(string) boo
 	if err != nil {
 		return err
 	}
-	p, err := problem.Find(f.problem)
+	p, err := c.problems.Find(f.problem)
 	if err != nil {
 		return flagError("problem", err)
 	}

@@ -22,7 +22,7 @@ func newOrder(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ps, err := problemList("problem", problems)
+			ps, err := c.problemList("problem", problems)
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ func (c *console) progress(quiet bool) (report study.Progress, finish func()) {
 	bar := progressbar.NewOptions(1,
 		progressbar.OptionSetWriter(c.err),
 		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionShowIts(), // steps per second
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetWidth(30))
 	return func(done, total int, what string) {

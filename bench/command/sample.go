@@ -97,7 +97,7 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 	if err := atMost("steps", f.steps, mostSteps); err != nil {
 		return err
 	}
-	p, err := problem.Find(f.problem)
+	p, err := c.problems.Find(f.problem)
 	if err != nil {
 		return flagError("problem", err)
 	}

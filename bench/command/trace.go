@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/solvers"
 )
 
@@ -48,7 +47,7 @@ func newTrace(c *console) *cobra.Command {
 			if err := atMost("steps", steps, mostTraced); err != nil {
 				return err
 			}
-			p, err := problem.Find(problemName)
+			p, err := c.problems.Find(problemName)
 			if err != nil {
 				return flagError("problem", err)
 			}

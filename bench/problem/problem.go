@@ -1,7 +1,7 @@
 // Package problem holds the problems on which solvers are compared: a schedule, a model
-// that is exact, and, where there is one, the exact solution.
+// that is exact or a trained network, and, where there is one, the exact solution.
 //
-// Problems are built in, or read from JSON with [Read].
+// Problems are built in, or read from JSON with [Read]. A [Reader] takes kinds of models that a program adds.
 package problem
 
 import (
@@ -29,6 +29,18 @@ type Problem struct {
 
 	// ImageSide is the side of the square grey pictures, values from -1 to 1, that rows are; 0 if they are none.
 	ImageSide int
+
+	// Single reports that the model computes in single precision: from some accuracy on, what is seen is its rounding.
+	Single bool
+
+	// Real is samples of the data for which the model was made or trained, rows of Dim elements, and RealClasses the class of
+	// each, if there are classes. They are nil where the data are not known by samples.
+	Real        []float64
+	RealClasses []int
+
+	// Class returns the class that the model is told for row i of a batch; ok is false if it is told none for this row. It is nil if the
+	// model is told no classes at all.
+	Class func(i int) (class int, ok bool)
 }
 
 // New returns the problem of a model under a schedule, with the exact solution where
@@ -39,6 +51,11 @@ func New(name, about string, s sde.Schedule, m interface {
 }) *Problem {
 	p := &Problem{Name: name, About: about, Problem: solvers.Problem{Schedule: s, Model: m, Dim: m.Dim()}}
 	switch m := m.(type) {
+	case network:
+		p.Model, p.ImageSide, p.Single, p.Class = m.Network.Model, m.ImageSide, m.Single, m.Class
+	case dataset:
+		p = New(name, about, s, m.Mixture)
+		p.Real = m.samples
 	case *scoremodel.Gaussian:
 		p.Gaussian = m
 		p.Flow = func(dst, x []float64, from, to float64) error { m.FlowMap(dst, x, from, to); return nil }
@@ -59,6 +76,7 @@ var builtin = []struct {
 	{"mixture1d", "0.3 N(-1.2, 0.35²) + 0.7 N(0.8, 0.5²), the same VP", mixture1d},
 	{"mixture2d", "five correlated normals in the plane, the same VP", mixture2d},
 	{"digits", "the ideal denoiser of 1,797 handwritten digits of 8x8 pixels, bandwidth 0.15, the same VP", digits},
+	{"digitsnet", "a network trained on those digits, told the digit (row modulo 10), in float32, DDPM's linear betas", builtinDigitsNet},
 }
 
 // A Listing names a built-in problem.
@@ -144,6 +162,16 @@ func digits(name, about string) (*Problem, error) {
 		return nil, err
 	}
 	p := New(name, about, s, m)
-	p.ImageSide = scoremodel.DigitSide
+	p.addDigits()
 	return p, nil
+}
+
+// addDigits tells that rows are pictures of digits.
+func (p *Problem) addDigits() {
+	images, labels := scoremodel.Digits()
+	p.ImageSide, p.Real = scoremodel.DigitSide, images
+	p.RealClasses = make([]int, len(labels))
+	for i, l := range labels {
+		p.RealClasses[i] = int(l)
+	}
 }

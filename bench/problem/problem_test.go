@@ -21,17 +21,20 @@ func TestBuiltin(t *testing.T) {
 		Dim            int
 		Gaussian, Flow bool
 		ImageSide      int
+		Real, Classes  int
+		Single         bool
 	}
 	want := []facts{
-		{"gaussian", 1, true, true, 0},
-		{"mixture1d", 1, false, true, 0},
-		{"mixture2d", 2, false, false, 0},
-		{"digits", 64, false, false, 8},
+		{"gaussian", 1, true, true, 0, 0, 0, false},
+		{"mixture1d", 1, false, true, 0, 0, 0, false},
+		{"mixture2d", 2, false, false, 0, 0, 0, false},
+		{"digits", 64, false, false, 8, 1797 * 64, 1797, false},
+		{"digitsnet", 64, false, false, 8, 1797 * 64, 1797, true},
 	}
 	var got []facts
 	for _, name := range problem.Names() {
 		p := must(problem.Builtin(name))(t)
-		got = append(got, facts{p.Name, p.Dim, p.Gaussian != nil, p.Flow != nil, p.ImageSide})
+		got = append(got, facts{p.Name, p.Dim, p.Gaussian != nil, p.Flow != nil, p.ImageSide, len(p.Real), len(p.RealClasses), p.Single})
 		if p.About == "" {
 			t.Errorf("Builtin(%q) says nothing about itself", name)
 		}
@@ -61,9 +64,14 @@ func TestBuiltinAsText(t *testing.T) {
 		"gaussian":  `{"kind": "gaussian", "mean": [0.7], "variance": 0.25}`,
 		"mixture1d": `{"kind": "mixture", "weights": [0.3, 0.7], "means": [[-1.2], [0.8]], "variances": [0.1225, 0.25]}`,
 		"digits":    `{"kind": "digits"}`,
+		"digitsnet": `{"kind": "digitsnet", "labels": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}`,
 	}
 	for name, text := range texts {
-		want, got := must(problem.Builtin(name))(t), must(problem.Read(name, []byte(withModel(text)), ""))(t)
+		text = withModel(text)
+		if name == "digitsnet" { // whose schedule is its own
+			text = `{"model": ` + texts[name] + `}`
+		}
+		want, got := must(problem.Builtin(name))(t), must(problem.Read(name, []byte(text), ""))(t)
 		if diff := cmp.Diff(predictions(t, want.Model, want.Dim), predictions(t, got.Model, got.Dim), cmpopts.EquateApprox(1e-14, 0)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

@@ -13,32 +13,74 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/scoremodel/digitsnet"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
 )
 
+// A Reader finds and reads problems. The zero value knows the kinds of models that Read lists. It is safe for concurrent use if
+// its Kinds are.
+type Reader struct {
+	Kinds []Kind // more kinds of models, whose names are new
+}
+
+// A Kind is a kind of models that a program adds to those of this package, such as networks that need a library to run.
+type Kind struct {
+	Name   string   // the value of "kind"
+	Fields []string // the other members that the object may have
+
+	// Read returns the model that t, the object, describes, under the schedule s. Files are found from the folder dir; see Tree.Path.
+	// Complaints about members go to the Tree, and what it then returns does not matter. An error is one about the whole object.
+	Read func(t Tree, s sde.Schedule, dir string) (Network, error)
+}
+
+// A Network is the model of a problem, as a Kind reads it.
+type Network struct {
+	Model     scoremodel.Model
+	Dim       int // elements of one sample
+	ImageSide int // as of Problem, as are the next two
+	Single    bool
+	Class     func(i int) (class int, ok bool)
+}
+
+// elsewhere lists the kinds of models that other commands of this project have.
+var elsewhere = map[string]string{
+	"onnx": "this command runs no ONNX networks, the one that does is: go run ./scoremodel/onnx/...",
+}
+
+// Find is Find of a Reader without more kinds.
+func Find(text string) (*Problem, error) { return Reader{}.Find(text) }
+
+// Load is Load of a Reader without more kinds.
+func Load(path string) (*Problem, error) { return Reader{}.Load(path) }
+
+// Read is Read of a Reader without more kinds.
+func Read(name string, text []byte, dir string) (*Problem, error) {
+	return Reader{}.Read(name, text, dir)
+}
+
 // Find returns the built-in problem with the given name, or reads the JSON file that text is the path of:
 // one that ends in .json, has a folder in it, or exists. The error of an unknown name wraps solvers.ErrUnknown.
-func Find(text string) (*Problem, error) {
+func (r Reader) Find(text string) (*Problem, error) {
 	p, err := Builtin(text)
 	if !errors.Is(err, solvers.ErrUnknown) {
 		return p, err
 	}
 	isPath := filepath.Ext(text) == ".json" || strings.ContainsAny(text, "/"+string(filepath.Separator))
 	if _, err := os.Stat(text); err == nil || isPath {
-		return Load(text)
+		return r.Load(text)
 	}
 	return nil, fmt.Errorf("%w (a problem may also be a .json file)", err)
 }
 
 // Load reads a problem from a JSON file, as Read does. Its name is that of the file, without folder and
 // extension; data files are found from the folder of the file.
-func Load(path string) (*Problem, error) {
+func (r Reader) Load(path string) (*Problem, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	p, err := Read(path, text, filepath.Dir(path))
+	p, err := r.Read(path, text, filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +110,10 @@ func Load(path string) (*Problem, error) {
 //	            lists of rows, or variances: a number, one per component, or a list of one per dimension for each
 //	dataset     file, a matrix of one sample per row (see ReadMatrix) relative to the folder dir; bandwidth
 //	digits      [bandwidth 0.15]                                           see scoremodel.Digits
+//	digitsnet   [labels], a list of digits, 10 for none, that the rows have in turn; [guidance 1], the scale of classifier-free
+//	            guidance. The schedule may be left out: it is then the one of training. see digitsnet.New
+//
+// and those of the Reader's Kinds.
 //
 // Numbers are from -1e100 to 1e100. A covariance may differ from its mirror image by rounding, 1e-9 of its largest entry:
 // then Read takes the mean of the two.
@@ -77,7 +123,7 @@ func Load(path string) (*Problem, error) {
 //	problem.json: model.variances[1][0]: -0.1: want a positive number
 //
 // Unknown members are errors, and those of unknown names wrap solvers.ErrUnknown.
-func Read(name string, text []byte, dir string) (*Problem, error) {
+func (r Reader) Read(name string, text []byte, dir string) (*Problem, error) {
 	root, err := parse(name, text)
 	if err != nil {
 		return nil, err
@@ -87,8 +133,14 @@ func Read(name string, text []byte, dir string) (*Problem, error) {
 	if a := root.field("about"); a.given() {
 		about = a.text()
 	}
-	scheduleKind, schedule := readSchedule(root.field("schedule"))
-	modelKind, model := readModel(root.field("model"), schedule, dir)
+	var scheduleKind string
+	var schedule sde.Schedule
+	if given := root.field("schedule"); !given.given() && kindIs(root.field("model"), "digitsnet") {
+		scheduleKind, schedule = "ddpm", digitsnet.New().Schedule()
+	} else {
+		scheduleKind, schedule = readSchedule(given)
+	}
+	modelKind, model := readModel(root.field("model"), schedule, dir, r.Kinds)
 	if root.failed() {
 		return nil, root.doc.err
 	}
@@ -96,10 +148,16 @@ func Read(name string, text []byte, dir string) (*Problem, error) {
 		about = fmt.Sprintf("%s, dimension %d, %s schedule", modelKind, model.Dim(), scheduleKind)
 	}
 	p := New(name, about, schedule, model)
-	if modelKind == "digits" {
-		p.ImageSide = scoremodel.DigitSide
+	if modelKind == "digits" || modelKind == "digitsnet" {
+		p.addDigits()
 	}
 	return p, nil
+}
+
+// kindIs reports whether n is an object of the given kind. It complains of nothing.
+func kindIs(n *node, kind string) bool {
+	members, _ := n.value.(object)
+	return slices.ContainsFunc(members, func(m *node) bool { return m.key == "kind" && m.value == kind })
 }
 
 // A kind is one of the forms of an object: the value of its member "kind", the other members, and what reads them.
@@ -120,6 +178,9 @@ func kindOf[Reader any](n *node, kinds []kind[Reader]) kind[Reader] {
 	field := n.field("kind")
 	if !field.given() { // perhaps because it is misspelt
 		n.only(members...)
+	}
+	if text, _ := field.value.(string); elsewhere[text] != "" && !slices.Contains(names, text) {
+		field.complain(fmt.Errorf("%w: %q: %s", solvers.ErrUnknown, text, elsewhere[text]))
 	}
 	name := field.choice(names...)
 	if n.failed() {
@@ -288,15 +349,34 @@ type model interface {
 	Dim() int
 }
 
-var modelKinds = []kind[func(n *node, s sde.Schedule, dir string) (model, error)]{
+// network is the model of a Kind.
+type network struct{ Network }
+
+func (n network) Kind() scoremodel.Kind { return n.Network.Model.Kind() }
+func (n network) Predict(dst, x []float64, t float64) error {
+	return n.Network.Model.Predict(dst, x, t)
+}
+func (n network) Dim() int { return n.Network.Dim }
+
+type modelKind = kind[func(n *node, s sde.Schedule, dir string) (model, error)]
+
+var modelKinds = []modelKind{
 	{"gaussian", []string{"mean", "variance", "variances", "covariance"}, readGaussian},
 	{"mixture", []string{"weights", "means", "variances", "covariances"}, readMixture},
 	{"dataset", []string{"file", "bandwidth"}, readDataset},
 	{"digits", []string{"bandwidth"}, readDigits},
+	{"digitsnet", []string{"labels", "guidance"}, readDigitsNet},
 }
 
-func readModel(n *node, s sde.Schedule, dir string) (name string, m model) {
-	k := kindOf(n, modelKinds)
+func readModel(n *node, s sde.Schedule, dir string, more []Kind) (name string, m model) {
+	kinds := slices.Clone(modelKinds)
+	for _, k := range more {
+		kinds = append(kinds, modelKind{k.Name, k.Fields, func(n *node, s sde.Schedule, dir string) (model, error) {
+			read, err := k.Read(Tree{n}, s, dir)
+			return network{read}, err
+		}})
+	}
+	k := kindOf(n, kinds)
 	if n.failed() {
 		return "", nil
 	}
@@ -417,22 +497,35 @@ func readCovariance(n *node, dim int) mat.Symmetric {
 func readDataset(n *node, s sde.Schedule, dir string) (model, error) {
 	width := n.field("bandwidth").number(notNegative)
 	file := n.field("file")
-	path := file.text()
-	if path == "" || strings.ContainsFunc(path, unicode.IsControl) {
-		file.want("the path of a .npy or .csv file")
-	}
+	path := file.pathFrom(dir, "the path of a .npy or .csv file")
 	if n.failed() {
 		return nil, nil
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
 	}
 	samples, _, dim, err := ReadMatrix(path)
 	if err != nil {
 		file.complain(err)
 		return nil, nil
 	}
-	return scoremodel.NewDataset(s, samples, dim, width)
+	m, err := scoremodel.NewDataset(s, samples, dim, width)
+	return dataset{m, samples}, err
+}
+
+// dataset is an ideal denoiser with the samples that it denoises to.
+type dataset struct {
+	*scoremodel.Mixture
+	samples []float64
+}
+
+// pathFrom returns the path that n is, which begins in the folder dir if it is relative.
+func (n *node) pathFrom(dir, want string) string {
+	path := n.text()
+	if path == "" || strings.ContainsFunc(path, unicode.IsControl) {
+		n.want(want)
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	return path
 }
 
 func readDigits(n *node, s sde.Schedule, _ string) (model, error) {

@@ -19,6 +19,18 @@ func (t Tree) Err() error { return t.n.doc.err }
 // Complain records err, unless it is nil, as a complaint about the value.
 func (t Tree) Complain(err error) { t.n.complain(err) }
 
+// Want complains that the value is not what it should be.
+func (t Tree) Want(what string) { t.n.want(what) }
+
+// Forbid complains if there is a value. why follows "not allowed".
+func (t Tree) Forbid(why string) { t.n.forbid(why) }
+
+// IsList reports whether the value is a list.
+func (t Tree) IsList() bool {
+	_, ok := t.n.value.(list)
+	return ok
+}
+
 // String describes the value in a few words.
 func (t Tree) String() string { return t.n.String() }
 
@@ -55,6 +67,9 @@ func (t Tree) Bool() bool {
 
 // Text returns the value of a string.
 func (t Tree) Text() string { return t.n.text() }
+
+// Path returns the value of a path, which begins in the folder dir if it is relative. want says what is wanted.
+func (t Tree) Path(dir, want string) string { return t.n.pathFrom(dir, want) }
 
 // Texts returns the values of a list of strings, which may be empty.
 func (t Tree) Texts() []string {

@@ -4,21 +4,41 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
 
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/study"
 )
 
-// A metric is a figure of merit of a comparison, smaller being better.
+// A metric is a figure of merit of a comparison, smaller being better, with its standard error if it is an estimate.
 type metric struct {
 	name  string
-	of    func(study.Comparison) *float64
+	of    func(study.Comparison) (value, se *float64)
 	least float64 // what is drawn: values below are rounding, and would flatten the rest of the picture
 }
 
 var metrics = [...]metric{
-	{"RMSE", func(c study.Comparison) *float64 { return c.RMSE }, 0},
-	{"W₂", func(c study.Comparison) *float64 { return c.W2 }, 0},
-	{"inversion error", func(c study.Comparison) *float64 { return c.Inversion }, 1e-10}, // of reversible solvers there is none
+	{"RMSE", func(c study.Comparison) (value, se *float64) { return c.RMSE, nil }, 0},
+	{"W₂", func(c study.Comparison) (value, se *float64) { return c.W2, nil }, 0},
+	{"inversion error", func(c study.Comparison) (value, se *float64) { return c.Inversion, nil }, 1e-10}, // of reversible solvers there is none
+	{"Fréchet distance²", measured(func(m *quality.Measures) *quality.Estimate { return &m.Frechet }), 0},
+	{"sliced W₂²", measured(func(m *quality.Measures) *quality.Estimate { return &m.SlicedW2 }), 0},
+	{"MMD²", measured(func(m *quality.Measures) *quality.Estimate { return &m.MMD2 }), 0},
+	{"share of split votes", measured(func(m *quality.Measures) *quality.Estimate { return m.SplitVote }), 0},
+	{"share of wrong classes", measured(func(m *quality.Measures) *quality.Estimate { return m.WrongClass }), 0},
+}
+
+func measured(of func(*quality.Measures) *quality.Estimate) func(study.Comparison) (value, se *float64) {
+	return func(c study.Comparison) (value, se *float64) {
+		if c.Quality == nil {
+			return nil, nil
+		}
+		e := of(c.Quality)
+		if e == nil {
+			return nil, nil
+		}
+		return &e.Value, &e.SE
+	}
 }
 
 // A contest is the comparison of solvers by one metric, on one problem and one kind of grid.
@@ -39,6 +59,24 @@ type contestant struct {
 type outcome struct {
 	nfe   int
 	value float64
+	floor bool // the value is that of the reference's own error, and the outcome is no worse
+	se    *float64
+}
+
+// text is how a table prints the value.
+func (o outcome) text() string {
+	switch {
+	case o.floor:
+		return "≤" + compact(o.value)
+	case o.se != nil:
+		return compact(o.value) + "±" + strconv.FormatFloat(*o.se, 'g', 2, 64)
+	}
+	return compact(o.value)
+}
+
+// leads reports whether the outcome is the least, as it prints, or an estimate that is above it by no more than the least's standard error.
+func (o outcome) leads(least outcome) bool {
+	return compact(o.value) == compact(least.value) || least.se != nil && o.value-least.value <= *least.se
 }
 
 // contests groups the comparisons, in the order in which problems, grids and solvers first
@@ -72,7 +110,7 @@ func contests(list []study.Comparison) []*contest {
 }
 
 func (t *contest) add(c study.Comparison) {
-	v := t.of(c)
+	v, se := t.of(c)
 	if v == nil {
 		return
 	}
@@ -85,16 +123,16 @@ func (t *contest) add(c study.Comparison) {
 	if !slices.Contains(t.budgets, budget) {
 		t.budgets = append(t.budgets, budget)
 	}
-	t.rows[i].by[budget] = outcome{c.NFE, *v}
+	t.rows[i].by[budget] = outcome{c.NFE, *v, v == c.RMSE && c.ReferenceError != nil && *v <= *c.ReferenceError, se}
 }
 
-// best returns the smallest value within a budget; ok is false if no solver has a number there.
-func (t *contest) best(budget int) (least float64, ok bool) {
-	least = math.Inf(1)
+// best returns the outcome of the smallest value within a budget; ok is false if no solver has a number there.
+func (t *contest) best(budget int) (least outcome, ok bool) {
+	least.value = math.Inf(1)
 	for _, r := range t.rows {
 		// NaN is not less than anything, so it never wins.
-		if o, has := r.by[budget]; has && o.value < least {
-			least, ok = o.value, true
+		if o, has := r.by[budget]; has && o.value < least.value {
+			least, ok = o, true
 		}
 	}
 	return least, ok

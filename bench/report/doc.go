@@ -11,7 +11,7 @@
 //	error-nfe.png     error against model evaluations
 //	orders.png        error against steps
 //	coefficients.png  coefficient tables and how far they are apart
-//	digits.png        samples
+//	digits.png        samples of the problem digits, and so on for each problem that is drawn
 //
 // [Text], [Equivalences], [Orders] and [Comparisons] print the tables of the page; [JSON] and [CSV]
 // write the data; [DrawSamples] draws what one run gave.

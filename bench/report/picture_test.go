@@ -274,7 +274,7 @@ func TestInversionError(t *testing.T) {
 	if got := list[0].envelope(); !slices.Equal(got, want) || list[0].figure() == nil {
 		t.Errorf("the picture's envelope is %v, want %v", got, want)
 	}
-	if least, ok := list[0].best(10); !ok || least != 1e-16 {
-		t.Errorf("the table's best is %v, want 1e-16", least)
+	if least, ok := list[0].best(10); !ok || least.value != 1e-16 {
+		t.Errorf("the table's best is %v, want 1e-16", least.value)
 	}
 }

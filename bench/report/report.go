@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"unicode"
 
 	"github.com/diffsolve/diffsolve/bench/study"
 )
@@ -20,17 +22,20 @@ func Write(dir string, r *study.Results) (files []string, err error) {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	v := newView(r)
-	outputs := []struct {
+	type output struct {
 		name  string
 		write func(io.Writer) error
-	}{
+	}
+	outputs := []output{
 		{"results.json", func(w io.Writer) error { return JSON(w, r) }},
 		{"results.csv", func(w io.Writer) error { return CSV(w, r.Comparisons) }},
 		{"error-nfe.png", drawn(v.main, (*figure).png)},
 		{"orders.png", drawn(v.orders, (*figure).png)},
 		{"coefficients.png", drawn(v.coefficients, (*figure).png)},
-		{"digits.png", drawn(v.album(), (*album).png)},
 		{"index.html", v.html},
+	}
+	for _, a := range v.albums {
+		outputs = append(outputs, output{fileName(a.problem) + ".png", drawn(a, (*album).png)})
 	}
 	for _, o := range outputs {
 		if o.write == nil {
@@ -43,6 +48,16 @@ func Write(dir string, r *study.Results) (files []string, err error) {
 		files = append(files, path)
 	}
 	return files, nil
+}
+
+// fileName returns name with an underscore for each character that is no letter, digit or hyphen.
+func fileName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return '_'
+	}, name)
 }
 
 // drawn returns what writes the picture of v, or nil if there is no v.

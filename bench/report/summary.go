@@ -83,11 +83,11 @@ func (t *contest) leaders() []string {
 		}
 		var names []string
 		for _, r := range t.rows {
-			if o, has := r.by[b]; has && compact(o.value) == compact(v) {
+			if o, has := r.by[b]; has && o.leads(v) {
 				names = append(names, r.solver)
 			}
 		}
-		out = append(out, fmt.Sprintf("%d: %s (%s)", b, strings.Join(names, ", "), compact(v)))
+		out = append(out, fmt.Sprintf("%d: %s (%s)", b, strings.Join(names, ", "), compact(v.value)))
 	}
 	return out
 }

@@ -263,17 +263,17 @@ func (t *table) gather(groups [len(families)]rows) {
 }
 
 // table lists the contest: solvers by budgets, the best of each budget marked. So are those
-// that print the same as the best, for the difference cannot be seen.
+// that print the same as the best, for the difference cannot be seen, and estimates above it by no more than its standard error.
 func (t *contest) table() *table {
 	out := &table{
 		Title:   t.title() + ", by budget of model evaluations",
 		Columns: []column{{"solver", false}},
 	}
-	leaders := map[int]string{}
+	least := map[int]outcome{}
 	for _, b := range t.budgets {
 		out.Columns = append(out.Columns, column{strconv.Itoa(b), true})
 		if v, ok := t.best(b); ok {
-			leaders[b] = compact(v)
+			least[b] = v
 		}
 	}
 	var groups [len(families)]rows
@@ -282,8 +282,8 @@ func (t *contest) table() *table {
 		for _, b := range t.budgets {
 			c := cell{"-", plain}
 			if o, ok := r.by[b]; ok {
-				c.Text = compact(o.value)
-				if c.Text == leaders[b] {
+				c.Text = o.text()
+				if v, ok := least[b]; ok && o.leads(v) {
 					c.Look = best
 				}
 			}

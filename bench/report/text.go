@@ -51,7 +51,8 @@ func Orders(w io.Writer, list []study.Order, style Style) error {
 }
 
 // Comparisons prints error against budget: for each problem and grid a table of the RMSE, and one
-// of the Wasserstein distance W₂ and one of the inversion's round trip where there are any. Null, and a budget that a solver cannot use, are "-".
+// of the Wasserstein distance W₂, of the inversion's round trip and of each measure of quality where there are any, the latter ± their standard
+// errors. Null, and a budget that a solver cannot use, are "-"; "≤" is before an error that is no larger than that of the reference it was measured against.
 func Comparisons(w io.Writer, list []study.Comparison, style Style) error {
 	p := newPrinter(w, style)
 	p.comparisons(list)

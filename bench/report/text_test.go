@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/study"
 )
 
@@ -71,6 +72,50 @@ func ExampleEquivalences() {
 	// Claimed to converge
 	// a     b      grid    steps           difference  observed order  holds
 	// ddim  euler  lambda  10 to 250  0.650 to 0.0300            0.97  yes
+}
+
+// An error that is no larger than the reference's own is marked, and is the best like any other.
+func ExampleComparisons_floor() {
+	floor, worse := 1.1e-6, 2e-5
+	Comparisons(os.Stdout, []study.Comparison{
+		{Problem: "net", Solver: "ddim", Grid: "lambda", NFE: 999, Budget: 999, RMSE: &worse, ReferenceError: &floor},
+		{Problem: "net", Solver: "unipc", Grid: "lambda", NFE: 999, Budget: 999, RMSE: &floor, ReferenceError: &floor},
+	}, Style{})
+	// Output:
+	// RMSE on net, grid lambda, by budget of model evaluations
+	// solver        999
+	// ddim     2.00e-05
+	// unipc   ≤1.10e-06*
+}
+
+// Estimates come with their standard errors, and all that the best one's error does not tell from it are marked.
+func ExampleComparisons_quality() {
+	measured := func(solver string, value, se float64) study.Comparison {
+		return study.Comparison{Problem: "net", Solver: solver, Grid: "lambda", NFE: 9, Budget: 9, Quality: &quality.Measures{
+			Frechet: quality.Estimate{Value: value, SE: se}, SlicedW2: quality.Estimate{Value: 1, SE: 0}, MMD2: quality.Estimate{Value: -0.002, SE: 0.001}}}
+	}
+	Comparisons(os.Stdout, []study.Comparison{measured("ddim", 0.34, 0.06), measured("unipc", 0.1, 0.05), measured("dpm3", 0.14, 0.01), measured("dpm2", 9, 20)}, Style{})
+	// Output:
+	// Fréchet distance² on net, grid lambda, by budget of model evaluations
+	// solver           9
+	// ddim    0.340±0.06
+	// dpm3    0.140±0.01*
+	// dpm2       9.00±20
+	// unipc   0.100±0.05*
+	//
+	// sliced W₂² on net, grid lambda, by budget of model evaluations
+	// solver       9
+	// ddim    1.00±0*
+	// dpm3    1.00±0*
+	// dpm2    1.00±0*
+	// unipc   1.00±0*
+	//
+	// MMD² on net, grid lambda, by budget of model evaluations
+	// solver               9
+	// ddim    -0.00200±0.001*
+	// dpm3    -0.00200±0.001*
+	// dpm2    -0.00200±0.001*
+	// unipc   -0.00200±0.001*
 }
 
 var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")

@@ -157,6 +157,11 @@ func (s *straight) Predict(dst, x []float64, u float64) error {
 	return nil
 }
 
+// Rows implements scoremodel.RowModel.
+func (s *straight) Rows(first int) scoremodel.Model {
+	return &straight{scoremodel.Rows(s.model, first), s.schedule, s.buffers}
+}
+
 // data writes the clean data expected at u.
 func (s *straight) data(dst, x []float64, u float64) error {
 	t := timeOfFlow(s.schedule, u)

@@ -53,6 +53,13 @@ func (n *network) Predict(dst, x []float64, timestep float64) error {
 	return n.model.Predict(dst, *buf, t)
 }
 
+// Rows implements scoremodel.RowModel.
+func (n *network) Rows(first int) scoremodel.Model {
+	bound := *n
+	bound.model = scoremodel.Rows(n.model, first)
+	return &bound
+}
+
 // check returns an error if the time of a timestep is beyond the problem's noise end, or below 0. Between 0 and the problem's
 // first time schedules are defined, and some classes ask there.
 func (n *network) check(timestep, t float64) error {
@@ -107,6 +114,13 @@ func (v *view) Predict(dst, x []float64, t float64) error {
 		v.limit(dst)
 	}
 	return nil
+}
+
+// Rows implements scoremodel.RowModel.
+func (v *view) Rows(first int) scoremodel.Model {
+	bound := *v
+	bound.network = v.network.Rows(first).(*network)
+	return &bound
 }
 
 // borrow returns a slice of n elements from a pool of *[]float64, for the caller to put back.

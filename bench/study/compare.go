@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/ode"
 	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/sde"
@@ -23,6 +24,10 @@ type Plan struct {
 	NFE      []int  // budgets
 	Rows     int    // samples per run
 	Seed     uint64 // of the initial states and the noise
+
+	// Quality, if not 0, is the number of samples whose law is compared with that of the real data, at least quality.MinRows. The first
+	// Rows of them are those that have an RMSE.
+	Quality int
 
 	// Tolerances, relative and absolute alike, at which the adaptive of the solvers run under error control too.
 	Tolerances []float64
@@ -47,13 +52,23 @@ func (p Plan) Runs() int {
 //
 // The error of a deterministic solver is the root mean square, over elements, of the distance
 // from the flow's end. Grids that are not for a problem's schedule are left out, with a warning. On normal data the errors of the law are exact, from the coefficient
-// table, for every solver on a grid. Adaptive runs go over the schedule's domain, row by row. tick is called after each run; the warnings tell which references are too coarse.
+// table, for every solver on a grid. On problems with real samples the Quality of the plan is measured, for every solver on a grid. Adaptive runs go over the
+// schedule's domain, row by row. tick is called after each run; the warnings tell which references are too coarse.
 func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comparison, warnings []string, err error) {
 	for _, p := range plan.Problems {
 		x := solvers.Prior(p.Schedule, plan.Seed, plan.Rows, p.Dim)
 		ref, err := NewReference(ctx, p, x)
 		if err != nil {
 			return out, warnings, err
+		}
+		var real *quality.Reference
+		if plan.Quality > 0 && p.Real == nil {
+			warnings = append(warnings, fmt.Sprintf("%s: there are no real samples with which the quality of others could be compared", p.Name))
+		} else if plan.Quality > 0 {
+			if real, err = quality.NewReference(p.Real, p.RealClasses, p.Dim); err != nil {
+				return out, warnings, fmt.Errorf("%s: %w", p.Name, err)
+			}
+			x = solvers.Prior(p.Schedule, plan.Seed, max(plan.Rows, plan.Quality), p.Dim) // begins with the rows that it had
 		}
 		least := math.Inf(1)
 		unsuited := map[solvers.Grid]bool{}
@@ -68,7 +83,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 				if !s.Info().Adaptive {
 					break
 				}
-				c, err := compareAdaptive(ctx, p, s, tolerance, x, ref)
+				c, err := compareAdaptive(ctx, p, s, tolerance, x[:len(ref.X)], ref)
 				tick(solvers.Name(s) + " on " + p.Name)
 				switch {
 				case errors.Is(err, solvers.ErrGrid), errors.Is(err, ode.ErrTooManySteps), errors.Is(err, ode.ErrStepTooSmall):
@@ -87,7 +102,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 					continue
 				}
 				for _, budget := range plan.NFE {
-					c, ok, err := compare(ctx, p, s, g, budget, plan, x, ref)
+					c, ok, err := compare(ctx, p, s, g, budget, plan, x, ref, real)
 					if err != nil {
 						return out, warnings, fmt.Errorf("%s on %s at %d evaluations: %w", solvers.Name(s), p.Name, budget, err)
 					}
@@ -108,7 +123,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 	return out, warnings, nil
 }
 
-func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, plan Plan, x0 []float64, ref Reference) (c Comparison, ok bool, err error) {
+func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solvers.Grid, budget int, plan Plan, x0 []float64, ref Reference, real *quality.Reference) (c Comparison, ok bool, err error) {
 	i := s.Info()
 	grid, err := gridFor(i, g, p.Schedule, budget)
 	if err != nil || grid == nil {
@@ -125,11 +140,16 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 		Seconds: res.Elapsed.Seconds()}
 	c.Nanoseconds = figure(float64(res.Elapsed.Nanoseconds()) / float64(len(x)*steps))
 	if !i.Stochastic {
-		c.RMSE = figure(rms(x, ref.X))
+		c.measure(x[:len(ref.X)], ref)
 		if plan.Inversion {
 			if c.Inversion, err = roundTrip(ctx, s, p, grid, ref.X); err != nil {
 				return c, false, err
 			}
+		}
+	}
+	if real != nil {
+		if c.Quality, err = real.Measure(x[:plan.Quality*p.Dim], p.Class); err != nil {
+			return c, false, err
 		}
 	}
 	if p.Gaussian != nil {
@@ -165,8 +185,19 @@ func compareAdaptive(ctx context.Context, p *problem.Problem, s solvers.Solver, 
 		return Comparison{}, err
 	}
 	rows := len(x) / p.Dim
-	return Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: "adaptive", NFE: (counter.NFE() + rows - 1) / rows, Steps: res.Steps,
-		RMSE: figure(rms(x, ref.X)), Seconds: res.Elapsed.Seconds(), Tolerance: &tolerance, Rejected: &res.Rejected}, nil
+	c := Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: "adaptive", NFE: (counter.NFE() + rows - 1) / rows, Steps: res.Steps,
+		Seconds: res.Elapsed.Seconds(), Tolerance: &tolerance, Rejected: &res.Rejected}
+	c.measure(x, ref)
+	return c, nil
+}
+
+// measure fills in the error of x, which is not below what is known of the reference.
+func (c *Comparison) measure(x []float64, ref Reference) {
+	c.RMSE = figure(rms(x, ref.X))
+	if c.RMSE != nil && ref.Error > 0 {
+		c.ReferenceError = figure(ref.Error)
+		*c.RMSE = max(*c.RMSE, ref.Error)
+	}
 }
 
 // roundTrip returns the root-mean-square distance from the samples of what s makes of the noise to which it inverts them. Exactly reversible

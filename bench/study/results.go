@@ -2,7 +2,10 @@
 // error against the number of model evaluations.
 package study
 
-import "github.com/diffsolve/diffsolve/solvers"
+import (
+	"github.com/diffsolve/diffsolve/bench/quality"
+	"github.com/diffsolve/diffsolve/solvers"
+)
 
 // Results is what the study finds. Its parts are the JSON documents of the command line.
 type Results struct {
@@ -58,6 +61,13 @@ type Comparison struct {
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
 	Inversion     *float64 `json:"inversion_error"` // of the round trip from data to noise and back; null unless asked for
+
+	// ReferenceError is how well the converged solution is known; null if it is exact or there is no RMSE. A smaller RMSE
+	// could not be told from none, and is reported as ReferenceError.
+	ReferenceError *float64 `json:"reference_error"`
+
+	// Quality compares the law of the samples with that of the real data; null if it was not asked for or there are no real data.
+	Quality *quality.Measures `json:"quality"`
 
 	// Of a run under error control, whose Grid is "adaptive" and whose Budget is 0. NFE is then the mean over the samples, rounded up;
 	// Steps and Rejected are those of the sample that took the most evaluations.

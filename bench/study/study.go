@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
@@ -13,7 +14,7 @@ import (
 type Progress func(done, total int, what string)
 
 // Run is the main job: the equivalences, the certified orders, and the error on real
-// digits against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too, and
+// digits and on a network trained on them against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too, and
 // on digits what tolerances cost and give. It takes well under
 // a minute on two cores. What is finished when ctx ends is returned with the error.
 func Run(ctx context.Context, progress Progress) (*Results, error) {
@@ -33,6 +34,10 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	if err != nil {
 		return r, err
 	}
+	network, err := problem.Builtin("digitsnet")
+	if err != nil {
+		return r, err
+	}
 	all := solvers.Catalog()
 	var deterministic []solvers.Solver
 	for _, s := range all {
@@ -43,6 +48,7 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	sampling := []solvers.Grid{solvers.QuadraticGrid{}}
 	onGaussian := Plan{Problems: exact[:1], Solvers: all, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1, Inversion: true}
 	onDigits := Plan{Problems: []*problem.Problem{digits}, Solvers: deterministic, Grids: sampling, NFE: budgets, Rows: 16, Seed: 1}
+	onNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: deterministic, Grids: sampling, NFE: []int{5, 10, 20, 50}, Rows: 10, Seed: 1}
 	controlled := Plan{Problems: onDigits.Problems, Grids: sampling, NFE: []int{10, 20, 30, 50, 100}, Rows: 4, Seed: 1,
 		Tolerances: []float64{1e-2, 1e-3, 1e-4, 1e-5}}
 	for _, name := range controlledSolvers {
@@ -53,8 +59,14 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 		controlled.Solvers = append(controlled.Solvers, s)
 	}
 	pictures := Plan{Problems: []*problem.Problem{digits}, Solvers: all, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
+	drawn := []solvers.Solver{solvers.DDIM{}, solvers.DPMSolverPP2M{}, solvers.UniPC{}}
+	ofNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: drawn, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
+	compared, pictured := []Plan{onDigits, onNetwork, onGaussian}, []Plan{pictures, ofNetwork}
 
-	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact) + onGaussian.Runs() + onDigits.Runs() + controlled.Runs() + pictures.Runs()
+	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact)
+	for _, plan := range slices.Concat(compared, []Plan{controlled}, pictured) {
+		total += plan.Runs()
+	}
 	done := 0
 	tick := func(what string) {
 		done++
@@ -67,7 +79,7 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	if r.Orders, err = Orders(ctx, all, exact, solvers.LambdaGrid{}, tick); err != nil {
 		return r, err
 	}
-	for _, plan := range []Plan{onDigits, onGaussian} {
+	for _, plan := range compared {
 		rows, warnings, err := Compare(ctx, plan, tick)
 		r.Comparisons, r.Warnings = append(r.Comparisons, rows...), append(r.Warnings, warnings...)
 		if err != nil {
@@ -80,8 +92,12 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	if err != nil {
 		return r, err
 	}
-	if r.Samples, err = Pictures(ctx, pictures, tick); err != nil {
-		return r, err
+	for _, plan := range pictured {
+		samples, err := Pictures(ctx, plan, tick)
+		r.Samples = append(r.Samples, samples...)
+		if err != nil {
+			return r, err
+		}
 	}
 	r.Tables, err = tables(schedule)
 	return r, err

@@ -3,6 +3,7 @@ package study_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -231,6 +232,72 @@ func TestReference(t *testing.T) {
 	}
 }
 
+// Single precision sets a floor: a converged solver comes to it, and no error is reported below.
+func TestSinglePrecisionFloor(t *testing.T) {
+	p := builtin(t, "digitsnet")[0]
+	x := solvers.Prior(p.Schedule, 1, 2, p.Dim)
+	ref, err := study.NewReference(context.Background(), p, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(ref.Error > 1e-8 && ref.Error < 5e-6) {
+		t.Errorf("the reference is known to %.1e, want about 6e-7", ref.Error)
+	}
+	plan := study.Plan{Problems: []*problem.Problem{p}, Solvers: []solvers.Solver{solvers.DDIM{}, solvers.UniPC{}},
+		Grids: []solvers.Grid{solvers.LambdaGrid{}}, NFE: []int{20, 2000}, Rows: 2, Seed: 1}
+	rows, warnings, err := study.Compare(context.Background(), plan, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range rows {
+		if c.ReferenceError == nil || *c.ReferenceError != ref.Error || *c.RMSE < ref.Error {
+			t.Fatalf("%s with %d evaluations: rmse %v with reference error %v, want that of the reference, %v, and no less", c.Solver, c.NFE, *c.RMSE, c.ReferenceError, ref.Error)
+		}
+		if converged := c.Solver == "unipc" && c.NFE == 2000; converged != (*c.RMSE == ref.Error) {
+			t.Errorf("%s with %d evaluations: rmse %.2e, the floor is %.2e", c.Solver, c.NFE, *c.RMSE, ref.Error)
+		}
+	}
+	if len(warnings) != 1 {
+		t.Errorf("warnings %q, want one of the reference", warnings)
+	}
+}
+
+// The quality of a run is that of its samples: better with more steps, and without any bearing on the RMSE of the first rows.
+func TestQuality(t *testing.T) {
+	plan := study.Plan{Problems: builtin(t, "digitsnet", "gaussian"), Solvers: []solvers.Solver{solvers.DDIM{}},
+		Grids: []solvers.Grid{solvers.QuadraticGrid{}}, NFE: []int{2, 20}, Rows: 2, Seed: 1}
+	plain, _, err := study.Compare(context.Background(), plan, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan.Quality = 200
+	rows, warnings, err := study.Compare(context.Background(), plan, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 4 || len(plain) != 4 {
+		t.Fatalf("%d and %d comparisons, want 4", len(rows), len(plain))
+	}
+	for i, c := range rows {
+		if *c.RMSE != *plain[i].RMSE || plain[i].Quality != nil {
+			t.Errorf("%s, %d evaluations: rmse %v and quality %v without, rmse %v with", c.Problem, c.NFE, *plain[i].RMSE, plain[i].Quality, *c.RMSE)
+		}
+	}
+	few, many := rows[0].Quality, rows[1].Quality
+	if few.Rows != 200 || few.RealRows != 1797 || few.WrongClass == nil || few.SplitVote == nil {
+		t.Fatalf("quality %+v", few)
+	}
+	if !(few.Frechet.Value > 3*many.Frechet.Value && few.SlicedW2.Value > 3*many.SlicedW2.Value && few.MMD2.Value > 3*many.MMD2.Value) {
+		t.Errorf("DDIM with 2 evaluations has %+v, with 20 %+v", *few, *many)
+	}
+	if many.WrongClass.Value > 0.15 {
+		t.Errorf("of the digits asked for %+v are others", *many.WrongClass)
+	}
+	if rows[2].Quality != nil || len(warnings) != 1 {
+		t.Errorf("gaussian, without real samples: quality %v, warnings %q", rows[2].Quality, warnings)
+	}
+}
+
 func TestPictures(t *testing.T) {
 	plan := study.Plan{Problems: builtin(t, "digits"), Solvers: []solvers.Solver{solvers.DDIM{}, solvers.DPMSolver{Order: 3}},
 		Grids: []solvers.Grid{solvers.QuadraticGrid{}}, NFE: []int{2, 6}, Rows: 2, Seed: 1}
@@ -246,6 +313,52 @@ func TestPictures(t *testing.T) {
 		if s.Side != 8 || len(s.X) != 2*64 || s.NFE > s.Budget && s.Budget > 0 {
 			t.Errorf("set of %s: side %d, %d values, %d evaluations of %d", s.Solver, s.Side, len(s.X), s.NFE, s.Budget)
 		}
+	}
+}
+
+func TestGallery(t *testing.T) {
+	plan := study.GalleryPlan{Problem: builtin(t, "digits")[0], Solvers: []solvers.Solver{solvers.DDIM{}, solvers.DPMSolver{Order: 3}, solvers.DDPM{}},
+		NFE: []int{2, 30}, References: []solvers.Solver{solvers.DDPM{}, solvers.DPMSolverPP2M{}}, ReferenceNFE: 150,
+		Grid: solvers.QuadraticGrid{}, Rows: 3, Seed: 1, Workers: 2}
+	last, total := 0, 0
+	got, err := study.Gallery(context.Background(), plan, func(done, of int, _ string) {
+		if done < last || done > of {
+			t.Errorf("progress goes from %d to %d of %d", last, done, of)
+		}
+		last, total = done, of
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two references of 150, 2 + 30 of DDIM and DDPM, and 30 of the third-order solver, which makes no step of 2.
+	if want := 2*150 + 2*32 + 30; total != want || last < total-1 {
+		t.Errorf("progress ends at %d of %d, want about %d", last, total, want)
+	}
+	type line struct {
+		Solver    string
+		NFE       int
+		Reference bool
+		Measured  bool
+	}
+	var lines []line
+	rmse := map[string]float64{}
+	for _, e := range got {
+		lines = append(lines, line{e.Solver, e.NFE, e.Reference, e.RMSE != nil})
+		if len(e.X) != 3*64 || e.Problem != "digits" || e.Seconds <= 0 {
+			t.Errorf("exhibit of %s: %d values of %s in %v s", e.Solver, len(e.X), e.Problem, e.Seconds)
+		}
+		if e.RMSE != nil {
+			rmse[fmt.Sprint(e.Solver, e.NFE)] = *e.RMSE
+		}
+	}
+	want := []line{{"ddpm", 150, true, false}, {"dpm++2m", 150, true, false}, {"ddim", 2, false, true}, {"ddim", 30, false, true},
+		{"dpm3", 30, false, true}, {"ddpm", 2, false, false}, {"ddpm", 30, false, false}}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("Gallery (-want +got):\n%s", diff)
+	}
+	// From the same noise the flow leads to the same samples, the nearer the more evaluations.
+	if !(rmse["ddim30"] < rmse["ddim2"]/3) || !(rmse["ddim30"] < 0.05) {
+		t.Errorf("distances from the reference: %v", rmse)
 	}
 }
 

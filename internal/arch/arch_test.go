@@ -16,19 +16,28 @@ const module = "github.com/diffsolve/diffsolve"
 // packages to its left.
 var order = []string{
 	"internal/vec",
+	"internal/safetensors",
 	"ode",
 	"sde",
 	"scoremodel",
+	"scoremodel/digitsnet",
 	"solvers",
 	"solvers/solvertest",
 	"bench/problem",
 	"bench/scheduler",
+	"bench/quality",
 	"bench/study",
 	"bench/versus",
 	"bench/report",
 	"bench/command",
 	"bench",
+	"scoremodel/onnx",
+	"scoremodel/onnx/bench",
 }
+
+// nested lists the packages of modules of their own: they bring dependencies that the module itself does not have, and so
+// come last in the order, and only they import each other.
+var nested = []string{"scoremodel/onnx", "scoremodel/onnx/bench"}
 
 // core lists the modules that packages outside bench may use. golang.org/x/sys tells which instructions the processor has.
 var core = []string{"gonum.org/v1/gonum", "github.com/google/go-cmp", "golang.org/x/exp", "golang.org/x/sys"}
@@ -48,7 +57,10 @@ func TestImports(t *testing.T) {
 				if !(0 < rank[local] && rank[local] < rank[p]) {
 					t.Errorf("%s imports %s, which is not to its left", p, local)
 				}
-			} else if external := strings.Contains(path, "."); external && !strings.HasPrefix(p, "bench") && !isCore(path) {
+				if slices.Contains(nested, local) && !slices.Contains(nested, p) {
+					t.Errorf("%s imports %s, which is of a module of its own", p, local)
+				}
+			} else if external := strings.Contains(path, "."); external && !strings.HasPrefix(p, "bench") && !slices.Contains(nested, p) && !isCore(path) {
 				t.Errorf("%s imports %s, which is not one of the core's dependencies %v", p, path, core)
 			}
 		}

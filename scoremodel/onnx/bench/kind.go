@@ -1,0 +1,181 @@
+package main
+
+import (
+	"math"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/scoremodel/onnx"
+	"github.com/diffsolve/diffsolve/sde"
+)
+
+// kind reads networks. They stay open as long as the process.
+var kind = problem.Kind{
+	Name: "onnx",
+	Fields: []string{"file", "prediction", "time", "time_steps", "between", "time_scale", "inputs", "plain", "guidance", "rescale",
+		"clip", "shapes", "sample", "told", "output", "batch", "threads"},
+	Read: read,
+}
+
+func read(t problem.Tree, s sde.Schedule, dir string) (problem.Network, error) {
+	file := t.Field("file").Path(dir, "the path of an .onnx file")
+	o := onnx.Options{
+		Inputs: values(t.Field("inputs")),
+		Shapes: shapes(t.Field("shapes")),
+		Sample: name(t.Field("sample")), Time: name(t.Field("told")), Output: name(t.Field("output")),
+	}
+	complain(t.Field("prediction"), o.Kind.UnmarshalText)
+	const most = 1 << 16
+	if f := t.Field("batch"); f.Given() {
+		o.Batch = f.Whole(1, most)
+	}
+	if f := t.Field("threads"); f.Given() {
+		o.Threads = f.Whole(1, most)
+	}
+	times := readTimes(t, s)
+	g := readGuidance(t)
+	clip := 0.0
+	if f := t.Field("clip"); f.Given() {
+		clip = f.Number("a positive number", func(v float64) bool { return v > 0 })
+	}
+	if t.Err() != nil {
+		return problem.Network{}, nil
+	}
+
+	net, err := onnx.Open(file, o)
+	if err != nil {
+		return problem.Network{}, err
+	}
+	var m scoremodel.Model = net
+	if g.plain != nil {
+		plain, err := net.With(g.plain)
+		if err != nil {
+			return problem.Network{}, err
+		}
+		if m, err = net.Pair(plain); err != nil {
+			return problem.Network{}, err
+		}
+	}
+	if m, err = times.Apply(m, s); err != nil {
+		return problem.Network{}, err
+	}
+	if g.plain != nil {
+		if m, err = (scoremodel.CFG{Scale: g.scale, Rescale: g.rescale, In: o.Kind}).Guide(m, nil, net.Dim(), s); err != nil {
+			return problem.Network{}, err
+		}
+	}
+	if clip > 0 {
+		if m, err = (scoremodel.StaticThreshold{Limit: clip}).Apply(m, s); err != nil {
+			return problem.Network{}, err
+		}
+	}
+	return problem.Network{Model: m, Dim: net.Dim(), ImageSide: side(net.Shape()), Single: true}, nil
+}
+
+// guidance is what is given of it. plain is nil without.
+type guidance struct {
+	plain          map[string][]float64
+	scale, rescale float64
+}
+
+func readGuidance(t problem.Tree) guidance {
+	plain, scale, rescale := t.Field("plain"), t.Field("guidance"), t.Field("rescale")
+	if !scale.Given() {
+		for _, f := range []problem.Tree{plain, rescale} {
+			f.Forbid("without guidance")
+		}
+		return guidance{}
+	}
+	g := guidance{plain: values(plain), scale: scale.Number("a number", func(float64) bool { return true })}
+	if len(g.plain) == 0 {
+		plain.Want("an object with the values of inputs that take the condition away")
+	}
+	if rescale.Given() {
+		g.rescale = rescale.Number("a number from 0 to 1", func(v float64) bool { return v >= 0 && v <= 1 })
+	}
+	return g
+}
+
+// readTimes reads how the network is told the time. A table has as many steps as the schedule, if that is one too.
+func readTimes(t problem.Tree, s sde.Schedule) scoremodel.Times {
+	var c scoremodel.Times
+	complain(t.Field("time"), c.Kind.UnmarshalText)
+	if table, ok := s.(interface{ Steps() int }); ok && c.Kind == scoremodel.TimeIndex {
+		c.Steps = table.Steps()
+	}
+	if f := t.Field("time_steps"); f.Given() {
+		const most = 1_000_000
+		c.Steps = f.Whole(1, most)
+	}
+	if f := t.Field("between"); f.Given() {
+		complain(f, c.Between.UnmarshalText)
+	}
+	if f := t.Field("time_scale"); f.Given() {
+		c.Scale = f.Number("a positive number", func(v float64) bool { return v > 0 })
+	}
+	if t.Err() == nil {
+		tmin, tmax := s.Domain()
+		for _, end := range []float64{tmin, tmax} { // the schedule may have times that the network was not trained for
+			_, err := c.At(s, end)
+			t.Field("time").Complain(err)
+		}
+	}
+	return c
+}
+
+// complain reads a word.
+func complain(t problem.Tree, read func([]byte) error) {
+	if text := t.Text(); t.Err() == nil {
+		t.Complain(read([]byte(text)))
+	}
+}
+
+func name(t problem.Tree) string {
+	if !t.Given() {
+		return ""
+	}
+	return t.Text()
+}
+
+// values reads an object whose members are numbers, or lists of numbers.
+func values(t problem.Tree) map[string][]float64 {
+	if !t.Given() {
+		return nil
+	}
+	finite := func(float64) bool { return true }
+	out := map[string][]float64{}
+	for _, key := range t.Keys() {
+		if f := t.Field(key); f.IsList() {
+			out[key] = f.Numbers("a number", finite)
+		} else {
+			out[key] = []float64{f.Number("a number or a list of numbers", finite)}
+		}
+	}
+	return out
+}
+
+// shapes reads an object whose members are lists of whole numbers.
+func shapes(t problem.Tree) map[string][]int {
+	if !t.Given() {
+		return nil
+	}
+	out := map[string][]int{}
+	for _, key := range t.Keys() {
+		out[key] = t.Field(key).Wholes(1, math.MaxInt32)
+	}
+	return out
+}
+
+// side returns the side of the square grey images of the given shape, and 0 if it is that of others.
+func side(shape []int) int {
+	n := len(shape)
+	if n < 2 || shape[n-1] != shape[n-2] {
+		return 0
+	}
+	for _, channels := range shape[:n-2] {
+		if channels != 1 {
+			return 0
+		}
+	}
+	return shape[n-1]
+}

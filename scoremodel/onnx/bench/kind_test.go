@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/scoremodel"
+	"github.com/diffsolve/diffsolve/scoremodel/digitsnet"
+	"github.com/diffsolve/diffsolve/scoremodel/onnx"
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+// document reads a problem with a network, whose file is in testdata.
+func document(t *testing.T, model string) (*problem.Problem, error) {
+	t.Helper()
+	return problem.Reader{Kinds: []problem.Kind{kind}}.Read("p.json", []byte(`{"schedule": {"kind": "ddpm"}, "model": {"kind": "onnx", `+model+`}}`), "../testdata")
+}
+
+// needRuntime skips the test if err is that there is no ONNX Runtime.
+func needRuntime(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, onnx.ErrLibrary) {
+		return
+	}
+	if os.Getenv(onnx.Variable) != "" {
+		t.Fatal(err)
+	}
+	t.Skipf("SKIPPED: %v", err)
+}
+
+// TestDocument samples from a network that a JSON text describes, and from the same network in Go.
+func TestDocument(t *testing.T) {
+	const digits8 = `"file": "eps_digits8.onnx", "prediction": "epsilon", "time": "index", `
+	s := digitsnet.New().Schedule()
+	labelled, err := digitsnet.New().Model(3, 1, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, err := digitsnet.New().Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	guided, err := scoremodel.CFG{Scale: 3, Rescale: 0.5}.Guide(labelled, nil, digitsnet.Dim, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clipped, err := scoremodel.StaticThreshold{Limit: 0.9}.Apply(labelled, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		model string
+		want  scoremodel.Model
+	}{
+		{digits8 + `"inputs": {"y": 10}`, free},
+		{digits8 + `"inputs": {"y": [3, 1, 4]}, "batch": 2, "threads": 1, "sample": "x", "told": "t", "output": "eps"`, labelled},
+		{digits8 + `"inputs": {"y": [3, 1, 4]}, "plain": {"y": 10}, "guidance": 3, "rescale": 0.5`, guided},
+		{digits8 + `"inputs": {"y": [3, 1, 4]}, "clip": 0.9`, clipped},
+	} {
+		p, err := document(t, test.model)
+		needRuntime(t, err)
+		if err != nil {
+			t.Errorf("%s: %v", test.model, err)
+			continue
+		}
+		x := solvers.Prior(s, 1, 5, 64)
+		want := slices.Clone(x)
+		if _, err := solvers.Sample(context.Background(), solvers.DPMSolverPP2M{}, p.Problem, x, &solvers.Settings{Steps: 12, Workers: 2}); err != nil {
+			t.Fatal(err)
+		}
+		native := solvers.Problem{Schedule: s, Model: test.want, Dim: digitsnet.Dim}
+		if _, err := solvers.Sample(context.Background(), solvers.DPMSolverPP2M{}, native, want, &solvers.Settings{Steps: 12}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, x, cmpopts.EquateApprox(5e-5, 5e-5)); diff != "" {
+			t.Errorf("%s (-Go +ONNX Runtime):\n%s", test.model, diff)
+		}
+		if p.ImageSide != 0 || p.Dim != 64 {
+			t.Errorf("%s: dimension %d, side %d; rows of 64 numbers are no image by their shape", test.model, p.Dim, p.ImageSide)
+		}
+	}
+	for _, file := range []string{"mnist28.json", "mnist28_plain.json"} {
+		p, err := problem.Reader{Kinds: []problem.Kind{kind}}.Load(filepath.Join("../testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.ImageSide != 28 || p.Dim != 784 {
+			t.Errorf("%s: dimension %d, side %d", file, p.Dim, p.ImageSide)
+		}
+	}
+}
+
+func TestDocumentErrors(t *testing.T) {
+	const net = `"file": "eps_digits8.onnx", "prediction": "epsilon", "time": "index", "inputs": {"y": 10}`
+	for _, test := range []struct {
+		model, want string
+		runtime     bool // only with ONNX Runtime
+	}{
+		{`"prediction": "epsilon"`, "p.json: model.file: missing", false},
+		{`"file": "a.onnx"`, "p.json: model.prediction: missing", false},
+		{`"file": "a.onnx", "prediction": "noise", "time": "index"`, `p.json: model.prediction: scoremodel: unknown prediction "noise"`, false},
+		{`"file": "a.onnx", "prediction": "epsilon", "time": "steps"`, `p.json: model.time: scoremodel: unknown quantity of time "steps"`, false},
+		{`"file": "none.onnx", "prediction": "epsilon", "time": "index"`, "none.onnx: the network cannot be used: stat", false},
+		{net + `, "time_steps": 500`, "p.json: model.time: scoremodel: Times: the network's table has 500 steps and the schedule's 1000", false},
+		{`"file": "eps_digits8.onnx", "prediction": "epsilon", "time": "lambda", "time_steps": 10`, "p.json: model.time: scoremodel: Times: lambda has no table", false},
+		{net + `, "between": "half"`, `p.json: model.between: scoremodel: unknown choice`, false},
+		{net + `, "time_scale": -1`, "p.json: model.time_scale: -1: want a positive number", false},
+		{net + `, "guidance": 2`, "p.json: model.plain: missing, want an object", false},
+		{net + `, "plain": {"y": 1}`, "p.json: model.plain: not allowed without guidance", false},
+		{net + `, "rescale": 1`, "p.json: model.rescale: not allowed without guidance", false},
+		{net + `, "guidance": 2, "plain": {"z": 1}`, `"z" takes no values`, true},
+		{net + `, "guidance": 2, "rescale": 2, "plain": {"y": 1}`, "p.json: model.rescale: 2: want a number from 0 to 1", false},
+		{net + `, "clip": 0`, "p.json: model.clip: 0: want a positive number", false},
+		{net + `, "shapes": {"x": 64}`, "p.json: model.shapes.x: 64: want a list of whole numbers", false},
+		{net + `, "shapes": {"x": [65]}`, "the shape given for x", true},
+		{net + `, "batch": 0`, "p.json: model.batch: 0: want a whole number from 1", false},
+		{net + `, "labels": 0`, `p.json: model: unknown field "labels"`, false},
+		{`"file": "eps_digits8.onnx", "prediction": "epsilon", "time": "index", "inputs": {"y": ["a"]}`, `p.json: model.inputs.y[0]: "a": want a number`, false},
+		{`"file": "eps_digits8.onnx", "prediction": "epsilon", "time": "index", "inputs": {"y": "a"}`, `p.json: model.inputs.y: "a": want a number or a list of numbers`, false},
+		{`"file": "eps_digits8.onnx", "prediction": "epsilon", "time": "index"`, "input y int64[N] has no value", true},
+	} {
+		_, err := document(t, test.model)
+		if test.runtime {
+			if errors.Is(err, onnx.ErrLibrary) && os.Getenv(onnx.Variable) == "" {
+				continue
+			}
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v, want one line that says %q", test.model, err, test.want)
+		}
+	}
+}
