@@ -18,6 +18,7 @@ type metric struct {
 }
 
 var metrics = [...]metric{
+	{"Median error", func(c study.Comparison) (value, se *float64) { return c.Median, nil }, 0},
 	{"RMSE", func(c study.Comparison) (value, se *float64) { return c.RMSE, nil }, 0},
 	{"W₂", func(c study.Comparison) (value, se *float64) { return c.W2, nil }, 0},
 	{"Inversion error", func(c study.Comparison) (value, se *float64) { return c.Inversion, nil }, 1e-10}, // of reversible solvers there is none
@@ -123,7 +124,7 @@ func (t *contest) add(c study.Comparison) {
 	if !slices.Contains(t.budgets, budget) {
 		t.budgets = append(t.budgets, budget)
 	}
-	t.rows[i].by[budget] = outcome{c.NFE, *v, v == c.RMSE && c.ReferenceError != nil && *v <= *c.ReferenceError, se}
+	t.rows[i].by[budget] = outcome{c.NFE, *v, (v == c.RMSE || v == c.Median) && c.ReferenceError != nil && *v <= *c.ReferenceError, se}
 }
 
 // best returns the outcome of the smallest value within a budget; ok is false if no solver has a number there.

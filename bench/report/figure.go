@@ -105,40 +105,40 @@ func (f *figure) png() ([]byte, error) {
 	return encoded(c.Image())
 }
 
-// encoded returns a PNG of m in 256 colours, which is a third of the size: the most frequent after rounding. Pictures here have few, and blends of
-// them at edges.
+// encoded returns a PNG of m in at most 256 colours, which is a third of the size: the most frequent of those that are told apart. Pictures here have
+// few, and blends of them at edges.
 func encoded(m image.Image) ([]byte, error) {
 	size := m.Bounds()
 	all := image.NewRGBA(size)
 	pixels.Draw(all, size, m, size.Min, pixels.Src)
-	for i, v := range all.Pix {
-		all.Pix[i] = v | 7 // white stays white
-	}
-	counts := map[color.RGBA]int{}
-	for y := size.Min.Y; y < size.Max.Y; y++ {
-		for x := size.Min.X; x < size.Max.X; x++ {
-			counts[all.RGBAAt(x, y)]++
+	each := func(visit func(x, y int, c color.RGBA)) {
+		for y := size.Min.Y; y < size.Max.Y; y++ {
+			for x := size.Min.X; x < size.Max.X; x++ {
+				visit(x, y, all.RGBAAt(x, y))
+			}
 		}
 	}
+	counts := map[color.RGBA]int{}
+	each(func(_, _ int, c color.RGBA) { counts[c]++ })
 	frequent := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
 		return cmp.Or(counts[b]-counts[a], cmp.Compare(code(a), code(b)))
 	})
 	var palette color.Palette
-	for _, c := range frequent[:min(len(frequent), 256)] {
-		palette = append(palette, c)
+	taken := map[color.RGBA]bool{} // in 32 levels of each channel
+	for _, c := range frequent {
+		if rough := (color.RGBA{c.R >> 3, c.G >> 3, c.B >> 3, 0}); !taken[rough] && len(palette) < 256 {
+			taken[rough] = true
+			palette = append(palette, c)
+		}
 	}
 	index := map[color.RGBA]uint8{}
 	for c := range counts {
 		index[c] = uint8(palette.Index(c))
 	}
 	few := image.NewPaletted(size, palette)
-	for y := size.Min.Y; y < size.Max.Y; y++ {
-		for x := size.Min.X; x < size.Max.X; x++ {
-			few.SetColorIndex(x, y, index[all.RGBAAt(x, y)])
-		}
-	}
+	each(func(x, y int, c color.RGBA) { few.SetColorIndex(x, y, index[c]) })
 	var b bytes.Buffer
-	err := (&png.Encoder{CompressionLevel: png.DefaultCompression}).Encode(&b, few)
+	err := png.Encode(&b, few)
 	return b.Bytes(), err
 }
 

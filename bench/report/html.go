@@ -99,7 +99,7 @@ type pageData struct {
 
 type pageContest struct {
 	ID, Title string
-	Open      bool // the others are folded
+	Open      bool // the others are folded, and what is not of the first metric
 	Figure    *pageFigure
 	Table     *table
 }
@@ -173,7 +173,7 @@ func (v *view) page() pageData {
 	}
 	for i, t := range v.contests {
 		d.Contests = append(d.Contests, pageContest{
-			ID: fmt.Sprintf("error-%d", i+1), Title: t.title(), Open: i == 0 || v.pictured(t.problem), Figure: t.figure().page(), Table: t.table(),
+			ID: fmt.Sprintf("error-%d", i+1), Title: t.title(), Open: i == 0 || v.pictured(t.problem) && v.contests[i-1].problem != t.problem, Figure: t.figure().page(), Table: t.table(),
 		})
 	}
 	d.Controlled, d.Tolerances = v.controlled.page(), toleranceSummary(r.Controlled)

@@ -74,18 +74,18 @@ func summarize(n int, holds func(int) bool, noun, one, many, not string) summary
 	}
 }
 
-// toleranceSummary says how many times its tolerance the error of a run under error control is at most, or nothing without such runs.
+// toleranceSummary says how many times its tolerance the median error of a run under error control is at most, or nothing without such runs.
 func toleranceSummary(list []study.Comparison) string {
 	worst, n := 0.0, 0
 	for _, c := range list {
-		if c.Tolerance != nil && c.RMSE != nil {
-			worst, n = math.Max(worst, *c.RMSE / *c.Tolerance), n+1 // NaN stays NaN
+		if c.Tolerance != nil && c.Median != nil {
+			worst, n = math.Max(worst, *c.Median / *c.Tolerance), n+1 // NaN stays NaN
 		}
 	}
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the errors of %d runs are at most %s times the tolerance", n, compact(worst))
+	return fmt.Sprintf("the median errors of %d runs are at most %s times the tolerance", n, compact(worst))
 }
 
 // leaders names, for each budget, who has the least of a contest, and who prints the same.

@@ -50,7 +50,7 @@ func Orders(w io.Writer, list []study.Order, style Style) error {
 	return p.w.Flush()
 }
 
-// Comparisons prints error against budget: for each problem and grid a table of the RMSE, and one
+// Comparisons prints error against budget: for each problem and grid a table of the median error and of the RMSE, and one
 // of the Wasserstein distance W₂, of the inversion's round trip and of each measure of quality where there are any, the latter ± their standard
 // errors. Null, and a budget that a solver cannot use, are "-"; "≤" is before an error that is no larger than that of the reference it was measured against.
 func Comparisons(w io.Writer, list []study.Comparison, style Style) error {

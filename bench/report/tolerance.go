@@ -40,13 +40,13 @@ func problemsOf(list []study.Comparison) (out []string) {
 func controlled(list []study.Comparison) (out []*table) {
 	for _, problem := range problemsOf(list) {
 		t := &table{Title: "Error control on " + problem, Groups: []rows{{}},
-			Columns: []column{{"solver", false}, {"tolerance", true}, {"steps", true}, {"rejected", true}, {"NFE", true}, {"RMSE", true}, {"RMSE/tolerance", true}}}
+			Columns: []column{{"solver", false}, {"tolerance", true}, {"steps", true}, {"rejected", true}, {"NFE", true}, {"RMSE", true}, {"median", true}, {"median/tolerance", true}}}
 		for _, c := range list {
-			if c.Problem != problem || c.Tolerance == nil || c.RMSE == nil {
+			if c.Problem != problem || c.Tolerance == nil || c.RMSE == nil || c.Median == nil {
 				continue
 			}
 			t.Groups[0].Rows = append(t.Groups[0].Rows, texts(c.Solver, strconv.FormatFloat(*c.Tolerance, 'g', -1, 64), strconv.Itoa(c.Steps),
-				strconv.Itoa(*c.Rejected), strconv.Itoa(c.NFE), compact(*c.RMSE), compact(*c.RMSE / *c.Tolerance)))
+				strconv.Itoa(*c.Rejected), strconv.Itoa(c.NFE), compact(*c.RMSE), compact(*c.Median), compact(*c.Median / *c.Tolerance)))
 		}
 		out = append(out, t)
 	}
@@ -121,10 +121,10 @@ func adaptiveFigure(list []study.Comparison) *figure {
 		box, tolerances := newBounds(), newBounds()
 		var all []point
 		for _, c := range list {
-			if c.Problem != problem || c.RMSE == nil {
+			if c.Problem != problem || c.Median == nil {
 				continue
 			}
-			p := point{float64(c.NFE), *c.RMSE}
+			p := point{float64(c.NFE), *c.Median}
 			if !p.drawable() {
 				continue
 			}
@@ -133,7 +133,7 @@ func adaptiveFigure(list []study.Comparison) *figure {
 			all = append(all, p)
 			box.add(p)
 			if c.Tolerance != nil {
-				q := point{*c.Tolerance, *c.RMSE}
+				q := point{*c.Tolerance, p.y}
 				byTolerance = extended(byTolerance, c.Solver, q)
 				tolerances.add(q)
 				tolerances.add(point{q.x, q.x}) // the line y = x
@@ -144,7 +144,7 @@ func adaptiveFigure(list []study.Comparison) *figure {
 			continue
 		}
 		box.ymax = math.Min(box.ymax, beyond*least[0].y)
-		charts := []*chart{{title: "What a tolerance gives", xlabel: "tolerance", ylabel: "RMSE", bounds: tolerances.padded(), curves: merged(byTolerance), labels: true, equal: true}}
+		charts := []*chart{{title: "What a tolerance gives", xlabel: "tolerance", ylabel: "median error", bounds: tolerances.padded(), curves: merged(byTolerance), labels: true, equal: true}}
 		for _, name := range grids {
 			if len(byGrid[name]) == 0 {
 				continue
@@ -153,7 +153,7 @@ func adaptiveFigure(list []study.Comparison) *figure {
 			if name == "adaptive" {
 				title = "What it costs"
 			}
-			charts = append(charts, &chart{title: title, xlabel: "model evaluations", ylabel: "RMSE", bounds: box.padded(), best: least, curves: merged(byGrid[name]), labels: true})
+			charts = append(charts, &chart{title: title, xlabel: "model evaluations", ylabel: "median error", bounds: box.padded(), best: least, curves: merged(byGrid[name]), labels: true})
 		}
 		align(charts)
 		g := group{heading: problem}

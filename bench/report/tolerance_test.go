@@ -24,13 +24,13 @@ func TestAdaptive(t *testing.T) {
 	// dp5 on the grid has errors n⁻², so 10⁻³ takes √1000 = 32 evaluations.
 	want := `
 Error control on digits
-solver  tolerance  steps  rejected  NFE      RMSE  RMSE/tolerance
-dp5           0.1      6         0   25    0.0500           0.500
-dp5          0.01     20         1   65   0.00500           0.500
-dp5         0.001     60         2  185  5.00e-04           0.500
-etdrk3        0.1      6         0   25    0.0500           0.500
-etdrk3       0.01     20         1   65   0.00500           0.500
-etdrk3      0.001     60         2  185  5.00e-04           0.500
+solver  tolerance  steps  rejected  NFE      RMSE    median  median/tolerance
+dp5           0.1      6         0   25    0.0500    0.0250             0.250
+dp5          0.01     20         1   65   0.00500   0.00250             0.250
+dp5         0.001     60         2  185  5.00e-04  2.50e-04             0.250
+etdrk3        0.1      6         0   25    0.0500    0.0250             0.250
+etdrk3       0.01     20         1   65   0.00500   0.00250             0.250
+etdrk3      0.001     60         2  185  5.00e-04  2.50e-04             0.250
 
 NFE needed for an RMSE on digits
 solver  steps      0.1   0.001   1e-09
@@ -51,14 +51,14 @@ etdrk3  adaptive   <25     135       -
 // Runs under control are part of no contest, and of the page and the CSV.
 func TestControlledRunsOnThePage(t *testing.T) {
 	r := fixture(t)
-	if n := len(contests(r.Controlled)); n != 1 {
-		t.Errorf("%d contests of runs on one grid and under control, want 1", n)
+	if n := len(contests(r.Controlled)); n != 2 {
+		t.Errorf("%d contests of runs on one grid and under control, want 2, of the median error and the RMSE", n)
 	}
 	var b bytes.Buffer
 	if err := newView(r).html(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`<h2 id="control">Error control</h2>`, "digits, What it costs", "digits, The same solvers on the grid quadratic", "RMSE = tolerance", "the errors of 6 runs are at most 0.500 times the tolerance", "NFE needed for an RMSE on digits"} {
+	for _, want := range []string{`<h2 id="control">Error control</h2>`, "digits, What it costs", "digits, The same solvers on the grid quadratic", "median error = tolerance", "the median errors of 6 runs are at most 0.250 times the tolerance", "NFE needed for an RMSE on digits"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}

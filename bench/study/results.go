@@ -54,15 +54,16 @@ type Comparison struct {
 	NFE           int      `json:"nfe"` // the evaluations that were made, at most the budget
 	Budget        int      `json:"budget"`
 	Steps         int      `json:"steps"`
-	RMSE          *float64 `json:"rmse"` // against the exact or the converged solution from the same noise
-	W2            *float64 `json:"w2"`   // of the law of the samples from the data's, exact
+	RMSE          *float64 `json:"rmse"`         // against the exact or the converged solution from the same noise
+	Median        *float64 `json:"median_error"` // over the samples, each with its RMSE; a sample that ends in another basin does not count for all
+	W2            *float64 `json:"w2"`           // of the law of the samples from the data's, exact
 	MeanError     *float64 `json:"mean_error"`
 	VarianceError *float64 `json:"variance_error"`
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
 	Inversion     *float64 `json:"inversion_error"` // of the round trip from data to noise and back; null unless asked for
 
-	// ReferenceError is how well the converged solution is known; null if it is exact or there is no RMSE. A smaller RMSE
+	// ReferenceError is how well the converged solution is known; null if it is exact or there is no RMSE. A smaller RMSE or Median
 	// could not be told from none, and is reported as ReferenceError.
 	ReferenceError *float64 `json:"reference_error"`
 

@@ -206,6 +206,39 @@ func TestCompareInversion(t *testing.T) {
 	}
 }
 
+// One sample that goes astray decides the RMSE, and not the median.
+func TestMedian(t *testing.T) {
+	const rows = 101
+	p := builtin(t, "mixture1d")[0]
+	x := solvers.Prior(p.Schedule, 1, rows, 1)
+	ref, err := study.NewReference(context.Background(), p, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := study.Plan{Problems: []*problem.Problem{p}, Solvers: []solvers.Solver{solvers.DDIM{}}, Grids: []solvers.Grid{solvers.QuadraticGrid{}},
+		NFE: []int{10}, Rows: rows, Seed: 1}
+	got, _, err := study.Compare(context.Background(), plan, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grid, err := solvers.QuadraticGrid{}.Times(p.Schedule, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := solvers.Sample(context.Background(), solvers.DDIM{}, p.Problem, x, &solvers.Settings{Grid: grid}); err != nil {
+		t.Fatal(err)
+	}
+	below := 0
+	for i := range x {
+		if math.Abs(x[i]-ref.X[i]) < *got[0].Median {
+			below++
+		}
+	}
+	if below != rows/2 {
+		t.Errorf("%d of %d samples have errors below the median %g, want %d", below, rows, *got[0].Median, rows/2)
+	}
+}
+
 func TestReference(t *testing.T) {
 	// Where the flow is known, hiding it must lead to the same place.
 	p := builtin(t, "mixture1d")[0]
