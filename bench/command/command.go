@@ -1,5 +1,5 @@
 // Package command is the command line of diffsolve: the study, the list of solvers, coefficient tables, certificates,
-// equivalences, comparisons, samples and likelihoods. It is a package, so that programs which add kinds of models to it, as
+// equivalences, comparisons, samples and galleries of them, likelihoods, and times against other toolkits. It is a package, so that programs which add kinds of models to it, as
 // those in modules of their own do, share it whole.
 package command
 

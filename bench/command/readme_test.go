@@ -6,7 +6,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -39,6 +41,33 @@ func TestREADME(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Errorf("the README is not up to date, run go test ./bench/command -run README -update (-want +got):\n%s", diff)
+	}
+}
+
+// TestREADMECommands: every command has its line, and every line is a command with the flags that it has.
+func TestREADMECommands(t *testing.T) {
+	data, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := newRoot(&console{out: io.Discard, err: io.Discard})
+	named := map[string]bool{"study": strings.Contains(string(data), "| `go run ./bench` | the study, as `study` does")}
+	for _, m := range regexp.MustCompile("(?m)^\\| `go run ./bench ([^`]*)`").FindAllStringSubmatch(string(data), -1) {
+		args := strings.Fields(m[1])
+		cmd, flags, err := root.Find(args)
+		if err != nil || cmd == root {
+			t.Errorf("the README's command %q does not exist (%v)", m[1], err)
+			continue
+		}
+		if err := cmd.ParseFlags(flags); err != nil {
+			t.Errorf("the README's command %q: %v", m[1], err)
+		}
+		named[cmd.Name()] = true
+	}
+	for _, cmd := range root.Commands() {
+		if !named[cmd.Name()] {
+			t.Errorf("the README has no line for the command %s", cmd.Name())
+		}
 	}
 }
 
