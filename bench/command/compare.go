@@ -57,7 +57,7 @@ func newCompare(c *console) *cobra.Command {
 			finish()
 			// Finished runs are printed even if the next one failed.
 			if asJSON {
-				err = c.json(emptyNotNull(rows))
+				err = c.json(rows)
 			} else {
 				err = errors.Join(report.Comparisons(c.out, rows, c.style()), report.Adaptive(c.out, rows, needed, c.style()))
 			}

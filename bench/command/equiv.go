@@ -39,15 +39,14 @@ func newEquiv(c *console) *cobra.Command {
 				return err
 			}
 			progress, finish := c.progress(quiet)
-			found, err := study.Equivalences(cmd.Context(), p.Schedule, gs, steps, ticker(progress, len(gs)*study.Claims()))
+			found, runErr := study.Equivalences(cmd.Context(), p.Schedule, gs, steps, ticker(progress, len(gs)*study.Claims()))
 			finish()
-			if err != nil && len(found) == 0 {
-				return err
+			if runErr != nil && len(found) == 0 {
+				return runErr
 			}
-			runErr := err
 			// Finished proofs are printed even if the next one failed.
 			if asJSON {
-				err = c.json(emptyNotNull(found))
+				err = c.json(found)
 			} else {
 				err = report.Equivalences(c.out, found, c.style())
 			}

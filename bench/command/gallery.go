@@ -90,7 +90,7 @@ func (f *gallery) run(cmd *cobra.Command, c *console) (err error) {
 		}
 	}
 	if f.asJSON {
-		return errors.Join(runErr, c.json(emptyNotNull(exhibits)))
+		return errors.Join(runErr, c.json(exhibits))
 	}
 	if err := report.Gallery(c.out, exhibits, c.style()); err != nil || runErr != nil {
 		return errors.Join(runErr, err)

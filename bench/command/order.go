@@ -31,15 +31,14 @@ func newOrder(c *console) *cobra.Command {
 				return flagError("grid", err)
 			}
 			progress, finish := c.progress(quiet)
-			orders, err := study.Orders(cmd.Context(), ss, ps, g, ticker(progress, len(ss)*len(ps)))
+			orders, runErr := study.Orders(cmd.Context(), ss, ps, g, ticker(progress, len(ss)*len(ps)))
 			finish()
-			if err != nil && len(orders) == 0 {
-				return err
+			if runErr != nil && len(orders) == 0 {
+				return runErr
 			}
-			runErr := err
 			// Finished certificates are printed even if the next one failed.
 			if asJSON {
-				err = c.json(emptyNotNull(orders))
+				err = c.json(orders)
 			} else {
 				err = report.Orders(c.out, orders, c.style())
 			}
@@ -60,12 +59,4 @@ func newOrder(c *console) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the certificates as one JSON document")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
 	return cmd
-}
-
-// emptyNotNull lets an empty list be [] in JSON.
-func emptyNotNull[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }

@@ -48,7 +48,7 @@ func newVersus(c *console) *cobra.Command {
 				runErr = peers.Close()
 			}
 			if asJSON {
-				err = c.json(emptyNotNull(results))
+				err = c.json(results)
 			} else {
 				err = report.Versus(c.out, results, c.style())
 			}

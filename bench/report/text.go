@@ -17,7 +17,7 @@ type Style struct {
 	Bold bool
 }
 
-// Text prints the tables of r, and its warnings, for a terminal.
+// Text prints the tables of r, its warnings and a summary, for a terminal.
 func Text(w io.Writer, r *study.Results, style Style) error {
 	p := newPrinter(w, style)
 	p.equivalences(r.Equivalences)
@@ -32,6 +32,7 @@ func Text(w io.Writer, r *study.Results, style Style) error {
 			p.line("- " + s)
 		}
 	}
+	p.summary(r)
 	return p.w.Flush()
 }
 
@@ -86,6 +87,20 @@ func (p *printer) bold(s string) string {
 		return s
 	}
 	return "\x1b[1m" + s + "\x1b[0m"
+}
+
+// summary is last, where it is seen.
+func (p *printer) summary(r *study.Results) {
+	p.heading("Summary")
+	p.line("Equivalences: " + equivalenceSummary(r.Equivalences).Text)
+	p.line("Orders: " + orderSummary(r.Orders).Text)
+	if s := toleranceSummary(r.Controlled); s != "" {
+		p.line("Error control: " + s)
+	}
+	v := view{contests: contests(r.Comparisons), albums: albums(r.Samples)}
+	if t := v.headline(); t != nil {
+		p.line("Least " + t.name + " on " + t.problem + ", by budget: " + strings.Join(t.leaders(), ", "))
+	}
 }
 
 func (p *printer) equivalences(list []study.Equivalence) {

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"regexp"
@@ -119,6 +120,23 @@ func ExampleComparisons_quality() {
 }
 
 var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// What a study found is said last.
+func TestTextEndsWithSummary(t *testing.T) {
+	var b strings.Builder
+	r := fixture(t)
+	if err := Text(&b, r, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(b.String(), "\nSummary\n")
+	want := fmt.Sprintf(`Equivalences: all %d claims hold
+Orders: all %d orders are certified
+Error control: the median errors of 6 runs are at most 0.250 times the tolerance
+Least RMSE on digits, by budget: `, len(r.Equivalences), len(r.Orders))
+	if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 4 {
+		t.Errorf("Text ends with\n%s\nwant it to begin\n%s", got, want)
+	}
+}
 
 // Whatever the style, columns end, or begin, at the same place.
 func TestTextAligned(t *testing.T) {
