@@ -5,9 +5,12 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/solvers"
 )
 
 // A metric is a figure of merit of a comparison, smaller being better, with its standard error if it is an estimate.
@@ -18,16 +21,19 @@ type metric struct {
 }
 
 var metrics = [...]metric{
-	{"Median error", func(c study.Comparison) (value, se *float64) { return c.Median, nil }, 0},
+	{"median error", func(c study.Comparison) (value, se *float64) { return c.Median, nil }, 0},
 	{"RMSE", func(c study.Comparison) (value, se *float64) { return c.RMSE, nil }, 0},
 	{"W₂", func(c study.Comparison) (value, se *float64) { return c.W2, nil }, 0},
-	{"Inversion error", func(c study.Comparison) (value, se *float64) { return c.Inversion, nil }, 1e-10}, // of reversible solvers there is none
+	{pathError, func(c study.Comparison) (value, se *float64) { return c.PathError, nil }, 0},
+	{"inversion error", func(c study.Comparison) (value, se *float64) { return c.Inversion, nil }, 1e-10}, // of reversible solvers there is none
 	{"Fréchet distance²", measured(func(m *quality.Measures) *quality.Estimate { return &m.Frechet }), 0},
 	{"sliced W₂²", measured(func(m *quality.Measures) *quality.Estimate { return &m.SlicedW2 }), 0},
 	{"MMD²", measured(func(m *quality.Measures) *quality.Estimate { return &m.MMD2 }), 0},
 	{"share of split votes", measured(func(m *quality.Measures) *quality.Estimate { return m.SplitVote }), 0},
 	{"share of wrong classes", measured(func(m *quality.Measures) *quality.Estimate { return m.WrongClass }), 0},
 }
+
+const pathError = "error of the path"
 
 func measured(of func(*quality.Measures) *quality.Estimate) func(study.Comparison) (value, se *float64) {
 	return func(c study.Comparison) (value, se *float64) {
@@ -173,11 +179,27 @@ func envelopeOf(all []point) []point {
 }
 
 // title names the contest.
-func (t *contest) title() string { return t.name + " on " + t.problem + ", grid " + t.grid }
+func (t *contest) title() string {
+	first, n := utf8.DecodeRuneInString(t.name)
+	return string(unicode.ToUpper(first)) + t.name[n:] + " on " + t.problem + ", grid " + t.grid
+}
 
-// named returns the solvers whose curves have a name and a colour: the landmarks, and who is the best of a family within some budget.
+// handful is the number of curves that are named, all of them, in one panel.
+const handful = 10
+
+// named returns the solvers whose curves have a name and a colour: all of a handful, the landmarks, and who is the best of a family within some budget.
 func (t *contest) named() map[string]bool {
 	named := map[string]bool{}
+	var members [len(families)][]string
+	for _, r := range t.rows {
+		i := familyOf(r.solver)
+		members[i] = append(members[i], r.solver)
+	}
+	for _, list := range members {
+		for _, name := range list {
+			named[name] = len(list) <= handful
+		}
+	}
 	for _, b := range t.budgets {
 		var least [len(families)]outcome
 		for _, r := range t.rows {
@@ -200,6 +222,14 @@ func (t *contest) named() map[string]bool {
 
 // beyond is how many times the best error of the fewest evaluations a chart shows: a solver that flies off must not flatten all others.
 const beyond = 100
+
+// orderOf returns the order that a solver claims in the contest.
+func (t *contest) orderOf(solver string) float64 {
+	if s, err := solvers.ByName(solver); err == nil && t.name == pathError {
+		return s.Info().StrongOrder
+	}
+	return orderOf(solver)
+}
 
 // figure draws the contest, a panel for each family.
 func (t *contest) figure() *figure {
@@ -224,12 +254,12 @@ func (t *contest) figure() *figure {
 			box.add(p)
 		}
 		i := familyOf(r.solver)
-		members[i] = append(members[i], curve{name: r.solver, order: orderOf(r.solver), faint: !named[r.solver], points: points})
+		members[i] = append(members[i], curve{name: r.solver, order: t.orderOf(r.solver), faint: !named[r.solver], points: points})
 	}
 	box.ymax = math.Min(box.ymax, beyond*best[0].y)
 	var charts []*chart
 	g := group{}
-	k := key{orders: ordersOf(members[:]...), veil: true, shared: true}
+	k := key{orders: ordersOf(members[:]...), veil: true}
 	for i, curves := range members {
 		if len(curves) == 0 {
 			continue
@@ -243,6 +273,7 @@ func (t *contest) figure() *figure {
 		g.panels = append(g.panels, panel{t.title() + ": " + families[i].title, ch.draw})
 	}
 	align(charts)
+	f.columns, k.shared = min(f.columns, len(charts)+1), len(charts) > 1
 	g.panels = append(g.panels, panel{"key to the colours", k.draw})
 	f.groups = []group{g}
 	return f

@@ -66,7 +66,7 @@ func representable(v reflect.Value) any {
 
 // csvHeader names the columns of CSV as JSON does.
 var csvHeader = []string{"problem", "solver", "grid", "nfe", "budget", "steps",
-	"rmse", "median_error", "w2", "mean_error", "variance_error", "seconds", "ns_per_element_step", "inversion_error", "reference_error", "tolerance", "rejected"}
+	"rmse", "median_error", "w2", "mean_error", "variance_error", "path_error", "seconds", "ns_per_element_step", "inversion_error", "reference_error", "tolerance", "rejected"}
 
 // CSV writes a header and a line for each comparison. A number that is null, NaN or infinite is
 // an empty cell. Measures of quality are left out: they are in the JSON alone.
@@ -77,7 +77,7 @@ func CSV(w io.Writer, list []study.Comparison) error {
 	}
 	for _, r := range list {
 		line := []string{r.Problem, r.Solver, r.Grid, strconv.Itoa(r.NFE), strconv.Itoa(r.Budget), strconv.Itoa(r.Steps)}
-		for _, v := range [...]*float64{r.RMSE, r.Median, r.W2, r.MeanError, r.VarianceError, &r.Seconds, r.Nanoseconds, r.Inversion, r.ReferenceError, r.Tolerance} {
+		for _, v := range [...]*float64{r.RMSE, r.Median, r.W2, r.MeanError, r.VarianceError, r.PathError, &r.Seconds, r.Nanoseconds, r.Inversion, r.ReferenceError, r.Tolerance} {
 			text := ""
 			if v != nil && !math.IsNaN(*v) && !math.IsInf(*v, 0) {
 				text = strconv.FormatFloat(*v, 'g', -1, 64)

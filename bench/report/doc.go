@@ -9,6 +9,7 @@
 //	results.json      study.Results
 //	results.csv       a line for each study.Comparison
 //	error-nfe.png     error against model evaluations
+//	paths.png         error of the paths of stochastic solvers
 //	orders.png        observed less claimed orders
 //	tolerances.png    what runs under error control give and cost
 //	coefficients.png  coefficient tables and how far they are apart

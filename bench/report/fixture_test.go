@@ -103,6 +103,12 @@ func fixture(t *testing.T) *study.Results {
 			}
 		}
 	}
+	for _, name := range []string{"eulermaruyama", "sra1"} {
+		for _, nfe := range []int{20, 40, 80} {
+			e := 1 / float64(nfe)
+			r.Comparisons = append(r.Comparisons, study.Comparison{Problem: "mixture1d", Solver: name, Grid: "lambda", NFE: nfe, Budget: nfe, Steps: nfe, PathError: &e})
+		}
+	}
 	for _, name := range []string{"ddim", "eulerkappa", "euler"} {
 		r.Tables = append(r.Tables, trace(t, name, 10))
 	}

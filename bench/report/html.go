@@ -24,6 +24,7 @@ type view struct {
 	results      *study.Results
 	contests     []*contest
 	main         *figure // of the contest that the README shows
+	paths        *figure // of the first contest of paths
 	controlled   *figure
 	orders       *figure
 	steps        *figure
@@ -39,6 +40,9 @@ func newView(r *study.Results) *view {
 	}
 	if t := v.headline(); t != nil {
 		v.main = t.figure()
+	}
+	if i := slices.IndexFunc(v.contests, func(t *contest) bool { return t.name == pathError }); i >= 0 {
+		v.paths = v.contests[i].figure()
 	}
 	return v
 }
@@ -173,7 +177,7 @@ func (v *view) page() pageData {
 	}
 	for i, t := range v.contests {
 		d.Contests = append(d.Contests, pageContest{
-			ID: fmt.Sprintf("error-%d", i+1), Title: t.title(), Open: i == 0 || v.pictured(t.problem) && v.contests[i-1].problem != t.problem, Figure: t.figure().page(), Table: t.table(),
+			ID: fmt.Sprintf("error-%d", i+1), Title: t.title(), Open: i == 0 || v.pictured(t.problem) && v.contests[i-1].problem != t.problem || t.name == pathError, Figure: t.figure().page(), Table: t.table(),
 		})
 	}
 	d.Controlled, d.Tolerances = v.controlled.page(), toleranceSummary(r.Controlled)
@@ -198,7 +202,7 @@ func (f *figure) page() *pageFigure {
 		return nil
 	}
 	const room = 1260 - 32 // that the page has
-	out := &pageFigure{Alt: f.alt, Least: room/f.columns - 60}
+	out := &pageFigure{Alt: f.alt, Least: room/max(f.columns, 3) - 60}
 	for _, g := range f.groups {
 		var panels []template.HTML
 		for _, p := range g.panels {

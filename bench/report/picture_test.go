@@ -261,7 +261,7 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-// Of a family those have a name that are the best of it within some budget, and landmarks.
+// Of a family those have a name that are the best of it within some budget, and landmarks; of a handful all.
 func TestNamed(t *testing.T) {
 	row := func(solver string, values ...float64) contestant {
 		c := contestant{solver, map[int]outcome{}}
@@ -273,8 +273,15 @@ func TestNamed(t *testing.T) {
 	c := contest{budgets: []int{0, 1}, rows: []contestant{
 		row("rk4", 0.5, 0.5), row("midpoint", 0.2, 0.4), row("kutta3", 0.3, 0.1), row("ssprk3", 0.3, 0.2), // rk4 is a landmark
 		row("expadams2", 0.3, 0.2), row("expadams3", 0.30001, math.NaN()), row("expadams4", 0.4, 0.3), // the second prints the same as the first
+		row("shark", 0.2, 0.1), row("sea", 0.4, 0.3), // a handful
 	}}
-	want := map[string]bool{"rk4": true, "midpoint": true, "kutta3": true, "ssprk3": false, "expadams2": true, "expadams3": true, "expadams4": false}
+	for _, name := range []string{"bs3", "heun", "ralston", "ralston3", "ralston4", "rk38", "tsit5"} {
+		c.rows = append(c.rows, row(name, 0.9, 0.9))
+	}
+	for _, name := range []string{"lms", "deis", "plms", "ipndm", "res2m", "res3m", "dpm2m", "dpm3m"} {
+		c.rows = append(c.rows, row(name, 0.9, 0.9))
+	}
+	want := map[string]bool{"rk4": true, "midpoint": true, "kutta3": true, "ssprk3": false, "expadams2": true, "expadams3": true, "expadams4": false, "shark": true, "sea": true}
 	named, got := c.named(), map[string]bool{}
 	for name := range want {
 		got[name] = named[name]
@@ -316,7 +323,7 @@ func TestByHue(t *testing.T) {
 	for _, list := range byHue([]float64{1, 1.5, 2, 4, 5, 8}) {
 		got = append(got, list)
 	}
-	if diff := cmp.Diff([][]float64{{1, 1.5}, {2}, {4}, {5, 8}}, got); diff != "" {
+	if diff := cmp.Diff([][]float64{{1}, {1.5, 2}, {4}, {5, 8}}, got); diff != "" {
 		t.Errorf("byHue (-want +got):\n%s", diff)
 	}
 }
@@ -366,7 +373,7 @@ func TestInversionError(t *testing.T) {
 		{Problem: "gaussian", Solver: "ddim", Grid: "quadratic", Budget: 10, NFE: 10, Inversion: value(0.125)},
 		{Problem: "gaussian", Solver: "bdia", Grid: "quadratic", Budget: 10, NFE: 10, Inversion: value(1e-16)},
 	})
-	if len(list) != 1 || list[0].name != "Inversion error" || len(list[0].rows) != 2 {
+	if len(list) != 1 || list[0].name != "inversion error" || len(list[0].rows) != 2 {
 		t.Fatalf("contests = %+v, want one of the inversion error with two solvers", list)
 	}
 	want := []point{{5, 0.25}, {10, 0.125}}

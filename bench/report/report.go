@@ -31,6 +31,7 @@ func Write(dir string, r *study.Results) (files []string, err error) {
 		{"results.csv", func(w io.Writer) error { return CSV(w, r.Comparisons) }},
 		{"error-nfe.png", drawn(v.main, (*figure).png)},
 		{"orders.png", drawn(v.orders, (*figure).png)},
+		{"paths.png", drawn(v.paths, (*figure).png)},
 		{"tolerances.png", drawn(v.controlled, (*figure).png)},
 		{"coefficients.png", drawn(v.coefficients, (*figure).png)},
 		{"index.html", v.html},

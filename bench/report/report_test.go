@@ -67,7 +67,7 @@ func read(t *testing.T, elem ...string) string {
 func TestWrite(t *testing.T) {
 	r := fixture(t)
 	dir, names := written(t, r)
-	want := []string{"coefficients.png", "digits.png", "error-nfe.png", "index.html", "orders.png", "results.csv", "results.json", "tolerances.png"}
+	want := []string{"coefficients.png", "digits.png", "error-nfe.png", "index.html", "orders.png", "paths.png", "results.csv", "results.json", "tolerances.png"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("Write: files (-want +got):\n%s", diff)
 	}
@@ -97,11 +97,14 @@ func TestWrite(t *testing.T) {
 
 	for name, size := range map[string]image.Point{
 		// Three columns of 390 points, or four of 300, at 96 dots per inch.
-		"error-nfe.png": {1560, 860}, "orders.png": {1600, 1070}, "tolerances.png": {1560, 510}, "coefficients.png": {1560, 970}, "digits.png": {1440, 320},
+		"error-nfe.png": {1560, 860}, "orders.png": {1600, 1070}, "tolerances.png": {1560, 510}, "paths.png": {1040, 450}, "coefficients.png": {1560, 970}, "digits.png": {1440, 320},
 	} {
 		blank := 1 // the key may be
-		if name == "orders.png" {
+		switch name {
+		case "orders.png":
 			blank = 3 // panels are as long as the families
+		case "paths.png":
+			blank = 6 // one half is the key
 		}
 		checkPicture(t, filepath.Join(dir, name), size, blank)
 	}
@@ -304,17 +307,17 @@ func TestPage(t *testing.T) {
 	}
 	// RMSE and W₂ on gaussian, RMSE on digits: each a picture of five families and a key, and W₂ one of the
 	// stochastic. Orders, and error against steps: a panel for each family and a key. Two comparisons of coefficients. What a tolerance gives and
-	// costs, and the grid beside it.
-	if got, want := strings.Count(html, "<svg"), 6+7+6+7+7+6+3; got != want {
+	// costs, and the grid beside it. The error of paths and a key.
+	if got, want := strings.Count(html, "<svg"), 6+7+6+7+7+6+3+2; got != want {
 		t.Errorf("the page has %d pictures, want %d", got, want)
 	}
 	// Two families, each with the reference at its head, the second folded.
 	if got, want := strings.Count(html, "<img"), 2*3+9; got != want {
 		t.Errorf("the page has %d strips of samples, want %d", got, want)
 	}
-	// Folded: seven tables, error against steps, what is on gaussian, and the second family of samples.
-	if all, open := strings.Count(html, "<details"), strings.Count(html, "<details open"); all != 1+2+2+2+1+2+2 || open != 1 {
-		t.Errorf("the page folds %d parts of which %d are unfolded, want 12 and 1", all, open)
+	// Folded: eight tables, error against steps, what is on gaussian, and the second family of samples.
+	if all, open := strings.Count(html, "<details"), strings.Count(html, "<details open"); all != 8+1+2+2 || open != 1 {
+		t.Errorf("the page folds %d parts of which %d are unfolded, want 13 and 1", all, open)
 	}
 }
 

@@ -104,7 +104,7 @@ func ExampleComparisons_quality() {
 	// dpm2       9.00±20
 	// unipc   0.100±0.05*
 	//
-	// sliced W₂² on net, grid lambda, by budget of model evaluations
+	// Sliced W₂² on net, grid lambda, by budget of model evaluations
 	// solver       9
 	// ddim    1.00±0*
 	// dpm3    1.00±0*

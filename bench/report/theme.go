@@ -35,12 +35,12 @@ const (
 // A theme gives each hue its colour. It is immutable.
 type theme [hues]color.RGBA
 
-// ofOrder returns the hue of a claimed order.
+// ofOrder returns the hue of a claimed order. The strong order 1.5 shares that of 2.
 func ofOrder(p float64) hue {
 	if !(p >= 1) {
 		return order0
 	}
-	return order0 + hue(math.Min(p, orders))
+	return order0 + hue(math.Ceil(math.Min(p, orders)))
 }
 
 // name is the hue's CSS variable, without the dashes.

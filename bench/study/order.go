@@ -62,6 +62,24 @@ func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Prob
 	return out, nil
 }
 
+// Paths compares stochastic solvers by the error of their paths on a problem, on the ladder of solvertest.Pathwise. tick is called after each solver.
+func Paths(ctx context.Context, list []solvers.Solver, p *problem.Problem, g solvers.Grid, tick func(what string)) ([]Comparison, error) {
+	var out []Comparison
+	for _, s := range list {
+		l, err := solvertest.Pathwise(ctx, s, p.Problem, g)
+		if err != nil {
+			return out, fmt.Errorf("paths of %s on %s: %w", solvers.Name(s), p.Name, err)
+		}
+		for i, steps := range l.Steps {
+			nfe := s.Info().Evaluations(steps)
+			out = append(out, Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: solvers.GridName(g), NFE: nfe, Budget: nfe, Steps: steps,
+				PathError: figure(l.Errors[i])})
+		}
+		tick("paths of " + solvers.Name(s))
+	}
+	return out, nil
+}
+
 func orderOf(s solvers.Solver, p *problem.Problem, kind string, claimed float64, l solvertest.Ladder) Order {
 	o := Order{Solver: solvers.Name(s), Problem: p.Name, Kind: kind, Claimed: claimed,
 		Steps: l.Steps, Errors: l.Errors, Certified: l.Certifies(claimed)}

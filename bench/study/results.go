@@ -59,6 +59,7 @@ type Comparison struct {
 	W2            *float64 `json:"w2"`           // of the law of the samples from the data's, exact
 	MeanError     *float64 `json:"mean_error"`
 	VarianceError *float64 `json:"variance_error"`
+	PathError     *float64 `json:"path_error"` // of a stochastic solver, root mean square: from itself with many more steps on the same Brownian path; of Paths alone
 	Seconds       float64  `json:"seconds"`
 	Nanoseconds   *float64 `json:"ns_per_element_step"`
 	Inversion     *float64 `json:"inversion_error"` // of the round trip from data to noise and back; null unless asked for

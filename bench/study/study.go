@@ -14,7 +14,7 @@ import (
 type Progress func(done, total int, what string)
 
 // Run is the main job: the equivalences, the certified orders, and the error on real
-// digits and on a network trained on them against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too, and
+// digits and on a network trained on them against the number of evaluations, of every solver of the catalogue; on normal data the round trip of inversion too, on a mixture the error of paths, and
 // on digits what tolerances cost and give. It takes well under
 // a minute on two cores. What is finished when ctx ends is returned with the error.
 func Run(ctx context.Context, progress Progress) (*Results, error) {
@@ -51,19 +51,19 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 	onNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: deterministic, Grids: sampling, NFE: []int{5, 10, 20, 50}, Rows: 10, Seed: 1}
 	controlled := Plan{Problems: onDigits.Problems, Grids: sampling, NFE: []int{10, 20, 30, 50, 100}, Rows: 4, Seed: 1,
 		Tolerances: []float64{1e-2, 1e-3, 1e-4, 1e-5}}
-	for _, name := range controlledSolvers {
-		s, err := solvers.ByName(name)
-		if err != nil {
-			return r, err
-		}
-		controlled.Solvers = append(controlled.Solvers, s)
+	if controlled.Solvers, err = byName(controlledSolvers); err != nil {
+		return r, err
+	}
+	onPaths, err := byName(pathSolvers)
+	if err != nil {
+		return r, err
 	}
 	pictures := Plan{Problems: []*problem.Problem{digits}, Solvers: all, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
 	drawn := []solvers.Solver{solvers.DDIM{}, solvers.DPMSolverPP2M{}, solvers.UniPC{}}
 	ofNetwork := Plan{Problems: []*problem.Problem{network}, Solvers: drawn, Grids: sampling, NFE: []int{5, 10, 20}, Rows: 10, Seed: 2}
 	compared, pictured := []Plan{onDigits, onNetwork, onGaussian}, []Plan{pictures, ofNetwork}
 
-	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact)
+	total := len(claims)*len(equivalenceGrids) + len(all)*len(exact) + len(onPaths)
 	for _, plan := range slices.Concat(compared, []Plan{controlled}, pictured) {
 		total += plan.Runs()
 	}
@@ -85,6 +85,11 @@ func Run(ctx context.Context, progress Progress) (*Results, error) {
 		if err != nil {
 			return r, err
 		}
+	}
+	paths, err := Paths(ctx, onPaths, exact[1], solvers.LambdaGrid{}, tick)
+	r.Comparisons = append(r.Comparisons, paths...)
+	if err != nil {
+		return r, err
 	}
 	var warnings []string
 	r.Controlled, warnings, err = Compare(ctx, controlled, tick)
@@ -111,6 +116,22 @@ var budgets = []int{5, 8, 10, 15, 20, 30, 50, 100}
 
 // controlledSolvers run under error control: a classical method in time of order 3, 5 and 8, and exponential pairs of order 2 to 5.
 var controlledSolvers = []string{"bs3", "dp5", "dop853", "dpm++2s", "res3s", "dpm++3s", "krogstad43", "lawson5"}
+
+// pathSolvers are compared by the error of their paths: those of diffusion models, and stochastic Runge-Kutta methods.
+var pathSolvers = []string{"eulermaruyama", "ddpm", "sdedpm++2m", "stochasticheun", "sea", "sra1", "sra3", "shark"}
+
+// byName returns solvers of the catalogue.
+func byName(names []string) ([]solvers.Solver, error) {
+	var out []solvers.Solver
+	for _, name := range names {
+		s, err := solvers.ByName(name)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
 
 // tables returns the tables that the report draws: two that agree and one that does not.
 func tables(s sde.Schedule) ([]*solvers.Coefficients, error) {

@@ -239,6 +239,29 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+// The errors of paths fall with the strong order, and those of order 1.5 are the smaller.
+func TestPaths(t *testing.T) {
+	list := []solvers.Solver{solvers.EulerMaruyama{}, solvers.StochasticRungeKutta{Tableau: sde.SRA1}}
+	got, err := study.Paths(context.Background(), list, builtin(t, "mixture1d")[0], solvers.LambdaGrid{}, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got)%2 != 0 || len(got) == 0 {
+		t.Fatalf("Paths returns %d comparisons of two solvers", len(got))
+	}
+	n := len(got) / 2
+	for i, c := range got {
+		if c.NFE != c.Steps*list[i/n].Info().NFE || c.PathError == nil || c.RMSE != nil {
+			t.Fatalf("comparison %+v", c)
+		}
+	}
+	ratio := func(c []study.Comparison) float64 { return *c[0].PathError / *c[n-1].PathError }
+	first, high := ratio(got[:n]), ratio(got[n:])
+	if times := float64(got[n-1].Steps) / float64(got[0].Steps); !(first > times/2 && high > math.Pow(times, 1.5)) || !(*got[2*n-1].PathError < *got[n-1].PathError/5) {
+		t.Errorf("over a factor of %v in steps the errors fall by %.1f and %.1f", times, first, high)
+	}
+}
+
 func TestReference(t *testing.T) {
 	// Where the flow is known, hiding it must lead to the same place.
 	p := builtin(t, "mixture1d")[0]
