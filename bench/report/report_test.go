@@ -295,6 +295,7 @@ func TestPage(t *testing.T) {
 		fmt.Sprintf("all %d orders are certified", len(r.Orders)),
 		"gaussian, mixture1d, digits", "Least RMSE on digits", "The study took 12.5 s", "go run ./bench",
 		"ddim and eulerkappa: the same coefficients", "ddim and euler: not the same",
+		"claimed order 1.5", // of paths the strong order
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
