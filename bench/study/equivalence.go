@@ -2,9 +2,7 @@ package study
 
 import (
 	"context"
-	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/diffsolve/diffsolve/sde"
@@ -90,35 +88,13 @@ func convergenceSteps(a string) []int {
 // and grid, once at a time; what is finished is returned with an error.
 func Equivalences(ctx context.Context, s sde.Schedule, grids []solvers.Grid, steps []int, tick func(what string)) ([]Equivalence, error) {
 	// The grids share nothing. Not more than the processors at once: each holds tables of a thousand steps.
-	var (
-		group    sync.WaitGroup
-		ticking  sync.Mutex
-		slots    = make(chan struct{}, runtime.GOMAXPROCS(0))
-		rows     = make([][]Equivalence, len(grids))
-		failures = make([]error, len(grids))
-		stop     atomic.Bool // one grid has failed
-	)
-	for i, g := range grids {
-		group.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			rows[i], failures[i] = equivalencesOn(ctx, &stop, s, g, steps, func(what string) {
-				ticking.Lock()
-				defer ticking.Unlock()
-				tick(what)
-			})
-			if failures[i] != nil {
-				stop.Store(true)
-			}
-		})
-	}
-	group.Wait()
-	for _, err := range failures {
-		if err != nil {
-			return slices.Concat(rows...), err
-		}
-	}
-	return slices.Concat(rows...), nil
+	tick = oneAtATime(tick)
+	rows := make([][]Equivalence, len(grids))
+	err := spread(len(grids), func(i int, stop *atomic.Bool) (err error) {
+		rows[i], err = equivalencesOn(ctx, stop, s, grids[i], steps, tick)
+		return err
+	})
+	return slices.Concat(rows...), err
 }
 
 // equivalencesOn checks the claims on one grid, from the fewest steps to the most: tables of one number of steps are kept

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -16,68 +19,83 @@ import (
 // solvertest on the given grid: as an ODE method if it is deterministic, and otherwise, where the
 // data are normal, the order of its law and of its paths, exactly and without random numbers. In one dimension, where it is quick, the order of paths
 // is measured on other data too if it is claimed to exceed 1: normal data show more than there is. The order of the law would take
-// millions of paths there. tick is called after each measurement.
+// millions of paths there. tick is called after each measurement, once at a time.
 func Orders(ctx context.Context, list []solvers.Solver, problems []*problem.Problem, g solvers.Grid, tick func(what string)) ([]Order, error) {
 	var out []Order
+	tick = oneAtATime(tick)
 	for _, p := range problems {
-		var flow solvertest.Flow // made when the first deterministic solver needs it
-		for _, s := range list {
-			i := s.Info()
-			var measured []Order
-			switch {
-			case i.Order > 0:
-				if flow.Exact == nil {
-					var err error
-					if flow, err = flowOf(ctx, p); err != nil {
-						return out, err
-					}
-				}
-				l, err := solvertest.ODE(ctx, s, flow, g, solvertest.Steps())
-				if err != nil {
-					return out, fmt.Errorf("order of %s on %s: %w", solvers.Name(s), p.Name, err)
-				}
-				measured = append(measured, orderOf(s, p, "ode", float64(i.Order), l))
-			case p.Gaussian != nil && (i.WeakOrder > 0 || i.StrongOrder > 0):
-				weak, strong, err := overAxes(ctx, s, p, g)
-				if err != nil {
-					return out, fmt.Errorf("orders of %s on %s: %w", solvers.Name(s), p.Name, err)
-				}
-				if i.WeakOrder > 0 {
-					measured = append(measured, orderOf(s, p, "weak", i.WeakOrder, weak))
-				}
-				if i.StrongOrder > 0 {
-					measured = append(measured, orderOf(s, p, "strong", i.StrongOrder, strong))
-				}
-			case p.Dim == 1 && i.StrongOrder > 1:
-				l, err := solvertest.Pathwise(ctx, s, p.Problem, g)
-				if err != nil {
-					return out, fmt.Errorf("order of %s on %s: %w", solvers.Name(s), p.Name, err)
-				}
-				measured = append(measured, orderOf(s, p, "strong", i.StrongOrder, l))
-			}
-			out = append(out, measured...)
-			tick(solvers.Name(s) + " on " + p.Name)
+		flow := sync.OnceValues(func() (solvertest.Flow, error) { return flowOf(ctx, p) })
+		rows := make([][]Order, len(list))
+		err := spread(len(list), func(i int, _ *atomic.Bool) (err error) {
+			rows[i], err = ordersOn(ctx, list[i], p, g, flow)
+			tick(solvers.Name(list[i]) + " on " + p.Name)
+			return err
+		})
+		if out = append(out, slices.Concat(rows...)...); err != nil {
+			return out, err
 		}
 	}
 	return out, nil
 }
 
-// Paths compares stochastic solvers by the error of their paths on a problem, on the ladder of solvertest.Pathwise. tick is called after each solver.
-func Paths(ctx context.Context, list []solvers.Solver, p *problem.Problem, g solvers.Grid, tick func(what string)) ([]Comparison, error) {
-	var out []Comparison
-	for _, s := range list {
+// ordersOn measures the orders of one solver on one problem. flow is made when the first deterministic solver needs it.
+func ordersOn(ctx context.Context, s solvers.Solver, p *problem.Problem, g solvers.Grid, flow func() (solvertest.Flow, error)) ([]Order, error) {
+	i := s.Info()
+	failed := func(err error) ([]Order, error) {
+		return nil, fmt.Errorf("orders of %s on %s: %w", solvers.Name(s), p.Name, err)
+	}
+	var out []Order
+	switch {
+	case i.Order > 0:
+		f, err := flow()
+		if err != nil {
+			return nil, err
+		}
+		l, err := solvertest.ODE(ctx, s, f, g, solvertest.Steps())
+		if err != nil {
+			return failed(err)
+		}
+		out = append(out, orderOf(s, p, "ode", float64(i.Order), l))
+	case p.Gaussian != nil && (i.WeakOrder > 0 || i.StrongOrder > 0):
+		weak, strong, err := overAxes(ctx, s, p, g)
+		if err != nil {
+			return failed(err)
+		}
+		if i.WeakOrder > 0 {
+			out = append(out, orderOf(s, p, "weak", i.WeakOrder, weak))
+		}
+		if i.StrongOrder > 0 {
+			out = append(out, orderOf(s, p, "strong", i.StrongOrder, strong))
+		}
+	case p.Dim == 1 && i.StrongOrder > 1:
 		l, err := solvertest.Pathwise(ctx, s, p.Problem, g)
 		if err != nil {
-			return out, fmt.Errorf("paths of %s on %s: %w", solvers.Name(s), p.Name, err)
+			return failed(err)
 		}
-		for i, steps := range l.Steps {
-			nfe := s.Info().Evaluations(steps)
-			out = append(out, Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: solvers.GridName(g), NFE: nfe, Budget: nfe, Steps: steps,
-				PathError: figure(l.Errors[i])})
-		}
-		tick("paths of " + solvers.Name(s))
+		out = append(out, orderOf(s, p, "strong", i.StrongOrder, l))
 	}
 	return out, nil
+}
+
+// Paths compares stochastic solvers by the error of their paths on a problem, on the ladder of solvertest.Pathwise. tick is called after each solver, once at a time.
+func Paths(ctx context.Context, list []solvers.Solver, p *problem.Problem, g solvers.Grid, tick func(what string)) ([]Comparison, error) {
+	tick = oneAtATime(tick)
+	rows := make([][]Comparison, len(list))
+	err := spread(len(list), func(i int, _ *atomic.Bool) error {
+		s := list[i]
+		l, err := solvertest.Pathwise(ctx, s, p.Problem, g)
+		if err != nil {
+			return fmt.Errorf("paths of %s on %s: %w", solvers.Name(s), p.Name, err)
+		}
+		for k, steps := range l.Steps {
+			nfe := s.Info().Evaluations(steps)
+			rows[i] = append(rows[i], Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: solvers.GridName(g), NFE: nfe, Budget: nfe, Steps: steps,
+				PathError: figure(l.Errors[k])})
+		}
+		tick("paths of " + solvers.Name(s))
+		return nil
+	})
+	return slices.Concat(rows...), err
 }
 
 func orderOf(s solvers.Solver, p *problem.Problem, kind string, claimed float64, l solvertest.Ladder) Order {
