@@ -120,7 +120,7 @@ type pageFigure struct {
 type pageAlbum struct {
 	Problem string
 	Heads   []string
-	Groups  []*pageGroup // a family each; those after the first are folded, for there are many solvers
+	Groups  []*pageGroup // all of few solvers, or a selection and each family; those after the first are folded
 }
 
 type pageGroup struct {
@@ -246,11 +246,18 @@ func (a *album) page() pageAlbum {
 		out.Groups = append(out.Groups, g)
 		return g
 	}
-	if few := a.selection(); few != a || len(a.solvers) == 0 {
+	few := len(a.solvers) <= handful
+	if selection := a.selection(); few || selection != a {
 		g := begin("A selection")
-		for _, l := range few.solverLines() {
+		if few {
+			g.Name = "All"
+		}
+		for _, l := range selection.solverLines() {
 			g.Rows, g.Solvers = append(g.Rows, rows(l)), g.Solvers+1
 		}
+	}
+	if few {
+		return out
 	}
 	var g *pageGroup
 	family := -1

@@ -318,6 +318,42 @@ func TestSelection(t *testing.T) {
 	}
 }
 
+// A page shows few solvers together, more by family, and of a crowd a selection first. Each group begins with the reference.
+func TestAlbumOnThePage(t *testing.T) {
+	var list []study.Samples
+	add := func(budget int, names ...string) {
+		for _, name := range names {
+			list = append(list, study.Samples{Problem: "p", Solver: name, Budget: budget, NFE: 5, Side: 2, X: make([]float64, 4)})
+		}
+	}
+	type shown struct {
+		Name          string
+		Solvers, Rows int
+		Open          bool
+	}
+	groups := func() (out []shown) {
+		for _, g := range albums(list)[0].page().Groups {
+			out = append(out, shown{g.Name, g.Solvers, len(g.Rows), g.Open})
+		}
+		return out
+	}
+	add(0, "converged")
+	add(5, "ddim", "dpm2", "dpm++2m", "unipc")
+	if diff := cmp.Diff([]shown{{"All", 4, 5, true}}, groups()); diff != "" {
+		t.Errorf("few solvers (-want +got):\n%s", diff)
+	}
+	add(5, "dpm3", "res2s", "res3s", "expheun", "etdrk2", "etdrk3", "etdrk4")
+	want := []shown{{"Exponential, single-step", 9, 10, true}, {"Multistep", 2, 3, false}}
+	if diff := cmp.Diff(want, groups()); diff != "" {
+		t.Errorf("more solvers (-want +got):\n%s", diff)
+	}
+	add(5, "expadams1", "expadams2", "expadams3", "expadams4", "expadams5", "expadams6", "lms", "plms", "pndm", "ipndm")
+	want = []shown{{"A selection", 5, 6, true}, {"Exponential, single-step", 9, 10, false}, {"Multistep", 12, 13, false}}
+	if diff := cmp.Diff(want, groups()); diff != "" {
+		t.Errorf("a crowd (-want +got):\n%s", diff)
+	}
+}
+
 func TestByHue(t *testing.T) {
 	var got [][]float64
 	for _, list := range byHue([]float64{1, 1.5, 2, 4, 5, 8}) {
