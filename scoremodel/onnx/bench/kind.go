@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/scoremodel"
@@ -50,7 +51,7 @@ func (r *runtime) read(t problem.Tree, s sde.Schedule, dir string) (problem.Netw
 		return problem.Network{}, nil
 	}
 	net, err := onnx.Open(file, o)
-	if errors.Is(err, onnx.ErrLibrary) {
+	if errors.Is(err, onnx.ErrLibrary) && strings.Contains(err.Error(), onnx.Variable) { // not where there is no cgo
 		err = fmt.Errorf("%w, or give it by --%s", err, libraryFlag)
 	}
 	if err != nil {
