@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/study"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -254,6 +255,21 @@ func TestPicture(t *testing.T) {
 	for i, want := range []uint8{255, 128, 0, 255} {
 		if got := m.RGBAAt(i%2, i/2).R; math.Abs(float64(got)-float64(want)) > 1 {
 			t.Errorf("pixel %d of value %v is %d, want %d", i, s.X[4+i], got, want)
+		}
+	}
+}
+
+// TestEstimatesAreNotDrawn: measures of quality have tables and no pictures.
+func TestEstimatesAreNotDrawn(t *testing.T) {
+	m := &quality.Measures{Frechet: quality.Estimate{Value: 0.5, SE: 0.1}, SlicedW2: quality.Estimate{Value: -0.5, SE: 1}, MMD2: quality.Estimate{Value: 1}}
+	rmse := 0.25
+	list := contests([]study.Comparison{{Problem: "net", Solver: "ddim", Grid: "quadratic", Budget: 5, NFE: 5, RMSE: &rmse, Quality: m}})
+	if len(list) != 4 {
+		t.Fatalf("%d contests, want those of the RMSE and of three measures", len(list))
+	}
+	for i, c := range list {
+		if drawn := c.figure() != nil; drawn != (i == 0) || len(c.table().Groups) == 0 {
+			t.Errorf("%s: it is drawn: %t, and its table has %d groups", c.name, drawn, len(c.table().Groups))
 		}
 	}
 }
