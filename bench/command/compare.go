@@ -106,7 +106,7 @@ func readReal(plan *study.Plan, real, classes string) error {
 	case plan.Quality == 0:
 		return usagef("--real: it goes with --quality")
 	}
-	samples, labels, dim, err := problem.ReadReal(real, classes, quality.MaxReal)
+	samples, labels, dim, err := problem.ReadReal(real, classes, quality.Kept)
 	if err != nil {
 		return flagError("real", err)
 	}

@@ -10,14 +10,14 @@ import (
 	"math"
 )
 
-// ReadReal reads samples of real data, at most that many: of more, evenly spaced ones. Of images of bytes, as in MNIST's IDX files, gzipped or
+// ReadReal reads samples of real data, of n those that kept names. Of images of bytes, as in MNIST's IDX files, gzipped or
 // not, each is a row of pixels v/127.5 - 1, from -1 to 1; a .npy or .csv file is a matrix of one sample per row, as it is.
 //
 // classes is the file of the samples' classes, in the order of the samples: bytes in IDX, or whole numbers in a matrix of one column. If it is empty
 // the classes are nil.
 //
 // Its errors are one line that begins with the file.
-func ReadReal(samples, classes string, most int) (real []float64, labels []int, dim int, err error) {
+func ReadReal(samples, classes string, kept func(n int) []int) (real []float64, labels []int, dim int, err error) {
 	t, err := readTable(samples)
 	if err != nil {
 		return nil, nil, 0, err
@@ -34,9 +34,7 @@ func ReadReal(samples, classes string, most int) (real []float64, labels []int, 
 			return nil, nil, 0, fmt.Errorf("%s: %d x %d values, want one class for each of the %d samples", classes, c.rows, c.cols, t.rows)
 		}
 	}
-	kept := min(t.rows, most)
-	for i := range kept {
-		row := i * t.rows / kept
+	for _, row := range kept(t.rows) {
 		for col := range t.cols {
 			v := t.at(row, col)
 			if t.bytes != nil {

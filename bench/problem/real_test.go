@@ -59,24 +59,23 @@ func TestReadReal(t *testing.T) {
 	}
 	for _, c := range []struct {
 		samples, classes string
-		most             int
+		kept             []int
 		want             real
 	}{
-		{plain, "", 3, real{[]float64{-1, 1, 51/127.5 - 1, 204/127.5 - 1, 102/127.5 - 1, 153/127.5 - 1}, nil, 2}},
-		{zipped, classes, 9, real{[]float64{-1, 1, 51/127.5 - 1, 204/127.5 - 1, 102/127.5 - 1, 153/127.5 - 1}, []int{7, 0, 255}, 2}},
-		{zipped, column, 2, real{[]float64{-1, 1, 51/127.5 - 1, 204/127.5 - 1}, []int{-1, 0}, 2}},
-		{rows, classes, 1, real{[]float64{-1, 3}, []int{7}, 2}},
-		{column, "", 2, real{[]float64{-1, 0}, nil, 1}},
-		{five, five, 2, real{[]float64{1, 3}, []int{1, 3}, 1}}, // the first and the third of five
+		{plain, "", []int{0, 1, 2}, real{[]float64{-1, 1, 51/127.5 - 1, 204/127.5 - 1, 102/127.5 - 1, 153/127.5 - 1}, nil, 2}},
+		{zipped, classes, []int{0, 1, 2}, real{[]float64{-1, 1, 51/127.5 - 1, 204/127.5 - 1, 102/127.5 - 1, 153/127.5 - 1}, []int{7, 0, 255}, 2}},
+		{zipped, column, []int{0, 1}, real{[]float64{-1, 1, 51/127.5 - 1, 204/127.5 - 1}, []int{-1, 0}, 2}},
+		{rows, classes, []int{0}, real{[]float64{-1, 3}, []int{7}, 2}},
+		{five, five, []int{1, 4}, real{[]float64{2, 5}, []int{2, 5}, 1}},
 	} {
 		var got real
 		var err error
-		if got.Values, got.Labels, got.Dim, err = problem.ReadReal(c.samples, c.classes, c.most); err != nil {
+		if got.Values, got.Labels, got.Dim, err = problem.ReadReal(c.samples, c.classes, func(int) []int { return c.kept }); err != nil {
 			t.Errorf("%s, %s: %v", c.samples, c.classes, err)
 			continue
 		}
 		if diff := cmp.Diff(c.want, got, cmpopts.EquateApprox(0, 1e-15)); diff != "" {
-			t.Errorf("%s, %s, at most %d (-want +got):\n%s", c.samples, c.classes, c.most, diff)
+			t.Errorf("%s, %s, %d (-want +got):\n%s", c.samples, c.classes, c.kept, diff)
 		}
 	}
 
@@ -101,7 +100,7 @@ func TestReadReal(t *testing.T) {
 		{plain, write("half.csv", []byte("1\n0.5\n2\n")), "class 1 is 0.5, want a whole number"},
 		{write("nan.csv", []byte("1\nNaN\n2\n")), "", "NaN"},
 	} {
-		_, _, _, err := problem.ReadReal(c.samples, c.classes, 2000)
+		_, _, _, err := problem.ReadReal(c.samples, c.classes, func(n int) []int { return []int{0, 1, 2}[:n] })
 		about := c.samples
 		if c.classes != "" {
 			about = c.classes
