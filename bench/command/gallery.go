@@ -77,8 +77,11 @@ func (f *gallery) run(cmd *cobra.Command, c *console) (err error) {
 	if plan.Problem, err = c.problem(f.problem, f.labels); err != nil {
 		return err
 	}
-	if plan.Problem.ImageSide == 0 {
+	switch side := plan.Problem.ImageSide; {
+	case side == 0:
 		return usagef("--problem: %s: its samples are no images", plan.Problem.Name)
+	case side*side != plan.Problem.Dim:
+		return usagef("--problem: %s: its samples are no grey images; sample --png draws those in colour", plan.Problem.Name)
 	}
 	most := mostValues / plan.Problem.Dim / ((len(plan.Solvers) + 1) * (len(plan.NFE) + 1))
 	if err := atMost("rows", plan.Rows, most); err != nil {

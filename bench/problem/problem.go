@@ -28,7 +28,8 @@ type Problem struct {
 	// times, exactly. It is nil if there is no closed form.
 	Flow func(dst, x []float64, from, to float64) error
 
-	// ImageSide is the side of the square grey pictures, values from -1 to 1, that rows are; 0 if they are none.
+	// ImageSide is the side of the square pictures, values from -1 to 1, that rows are; 0 if they are none. They are grey, of ImageSide² pixels, or of
+	// three times as many: red, then green, then blue.
 	ImageSide int
 
 	// Single reports that the model computes in single precision: from some accuracy on, what is seen is its rounding.

@@ -1,9 +1,13 @@
 package report
 
 import (
+	"image"
 	"image/color"
+	"image/png"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -292,5 +296,37 @@ func TestInversionError(t *testing.T) {
 	}
 	if least, ok := list[0].best(10); !ok || least.value != 1e-16 {
 		t.Errorf("the table's best is %v, want 1e-16", least.value)
+	}
+}
+
+// TestColours draws two images of four pixels in three colours.
+func TestColours(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.png")
+	x := []float64{
+		1, -1, -1, 2, -1, 1, -1, 2, -1, -1, 1, 2, // red, green, blue, white
+		-3, 0, math.NaN(), -1, -3, 0, 0, -1, -3, 0, 1, -1, // black, grey, half green and blue, black
+	}
+	if err := DrawSamples(path, "", x, 12, 2); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const gap, side = 6, 64
+	if want := image.Rect(0, 0, 3*gap+2*side, 2*gap+side); m.Bounds() != want {
+		t.Fatalf("bounds %v, want %v", m.Bounds(), want)
+	}
+	for i, want := range []color.NRGBA{{255, 0, 0, 255}, {0, 255, 0, 255}, {0, 0, 255, 255}, {255, 255, 255, 255},
+		{0, 0, 0, 255}, {127, 127, 127, 255}, {0, 127, 255, 255}, {0, 0, 0, 255}} {
+		at := image.Pt(gap+i/4*(side+gap)+i%2*side/2+side/4, gap+i%4/2*side/2+side/4)
+		if got := color.NRGBAModel.Convert(m.At(at.X, at.Y)); got != want {
+			t.Errorf("pixel %d at %v is %v, want %v", i, at, got, want)
+		}
 	}
 }

@@ -248,16 +248,11 @@ func shapes(t problem.Tree) map[string][]int {
 	return out
 }
 
-// side returns the side of the square grey images of the given shape, and 0 if it is that of others.
+// side returns the side of the square images of the given shape, grey or in three colours, and 0 if it is that of others.
 func side(shape []int) int {
 	n := len(shape)
-	if n < 2 || shape[n-1] != shape[n-2] {
+	if n < 2 || n > 3 || shape[n-1] != shape[n-2] || n == 3 && shape[0] != 1 && shape[0] != 3 {
 		return 0
-	}
-	for _, channels := range shape[:n-2] {
-		if channels != 1 {
-			return 0
-		}
 	}
 	return shape[n-1]
 }

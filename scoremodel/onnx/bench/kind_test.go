@@ -218,3 +218,14 @@ func TestLibraryFlag(t *testing.T) {
 		}
 	}
 }
+
+func TestSide(t *testing.T) {
+	for _, c := range []struct {
+		shape []int
+		want  int
+	}{{[]int{28, 28}, 28}, {[]int{1, 28, 28}, 28}, {[]int{3, 8, 8}, 8}, {[]int{2, 8, 8}, 0}, {[]int{8, 8, 3}, 0}, {[]int{3, 8, 9}, 0}, {[]int{1, 3, 8, 8}, 0}, {[]int{64}, 0}, {nil, 0}} {
+		if got := side(c.shape); got != c.want {
+			t.Errorf("side(%v) = %d, want %d", c.shape, got, c.want)
+		}
+	}
+}
