@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -226,6 +227,47 @@ func TestSide(t *testing.T) {
 	}{{[]int{28, 28}, 28}, {[]int{1, 28, 28}, 28}, {[]int{3, 8, 8}, 8}, {[]int{2, 8, 8}, 0}, {[]int{8, 8, 3}, 0}, {[]int{3, 8, 9}, 0}, {[]int{1, 3, 8, 8}, 0}, {[]int{64}, 0}, {nil, 0}} {
 		if got := side(c.shape); got != c.want {
 			t.Errorf("side(%v) = %d, want %d", c.shape, got, c.want)
+		}
+	}
+}
+
+// TestConventions samples from networks that are exact for data from N(0, 1/4), told the time in each of the quantities in use. Their flow multiplies a state
+// by the ratio of the standard deviations at its ends, √(α²/4 + σ²).
+func TestConventions(t *testing.T) {
+	solver, err := solvers.ByName("dpm++3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const steps = 200
+	for _, text := range []string{
+		`{"schedule": {"kind": "edm"}, "model": {"kind": "onnx", "file": "told_sigma.onnx", "prediction": "data", "time": "sigma"}}`,
+		`{"schedule": {"kind": "edm"}, "model": {"kind": "onnx", "file": "told_logsigma4.onnx", "prediction": "data", "time": "logsigma4"}}`,
+		`{"schedule": {"kind": "vplinear"}, "model": {"kind": "onnx", "file": "told_lambda.onnx", "prediction": "epsilon", "time": "lambda"}}`,
+		`{"schedule": {"kind": "flow"}, "model": {"kind": "onnx", "file": "told_thousandths.onnx", "prediction": "flow", "time": "continuous", "time_scale": 1000}}`,
+	} {
+		p, err := problem.Reader{Kinds: []problem.Kind{new(runtime).kind()}}.Read("p.json", []byte(text), "../testdata")
+		needRuntime(t, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grid, err := solvers.LambdaGrid{}.Times(p.Schedule, steps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := []float64{1, 2, -3, 0.5}
+		deviation := func(at float64) float64 {
+			s := p.Schedule.At(at)
+			return math.Hypot(s.Alpha/2, s.Sigma)
+		}
+		var want []float64
+		for _, v := range x {
+			want = append(want, v*deviation(grid[steps])/deviation(grid[0]))
+		}
+		if _, err := solvers.Sample(context.Background(), solver, p.Problem, x, &solvers.Settings{Grid: grid}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, x, cmpopts.EquateApprox(1e-6, 0)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
 		}
 	}
 }
