@@ -234,13 +234,8 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 	case r.continues(at):
 		r.k[0], r.k[r.end] = r.k[r.end], r.k[0]
 	default:
-		// On a copy, so that a field that modifies its argument is found at its first call, before harm is done.
-		vec.Lin(r.x, vec.Term{C: 1, X: src})
-		if err := r.eval(r.k[0], r.x, at.From); err != nil {
+		if err := begin(r.eval, r.k[0], src, at, r.x); err != nil {
 			return err
-		}
-		if at.Fresh() && vec.FirstNonFinite(src) < 0 && !slices.Equal(r.x, src) {
-			return ErrMutated
 		}
 	}
 	r.at, r.ahead, r.dense = at, false, false
@@ -257,6 +252,22 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 	vec.Lin(dst, r.combine(src, r.tab.B)...)
 	if r.fsal {
 		copy(r.x, dst)
+	}
+	return nil
+}
+
+// begin evaluates f at the state from which the step over at starts. The first call of a trajectory gets a copy, so that a field that modifies
+// its argument is found before harm is done; the other steps need not pay for that.
+func begin(f Func, dst, src []float64, at Span, scratch []float64) error {
+	if !at.Fresh() {
+		return f(dst, src, at.From)
+	}
+	vec.Lin(scratch, vec.Term{C: 1, X: src})
+	if err := f(dst, scratch, at.From); err != nil {
+		return err
+	}
+	if !slices.Equal(scratch, src) && vec.FirstNonFinite(src) < 0 { // a NaN does not equal itself
+		return ErrMutated
 	}
 	return nil
 }
@@ -284,10 +295,14 @@ func (r *rungeKutta) combine(src, w []float64) []vec.Term {
 
 func (r *rungeKutta) Derivative(dst, x []float64, t float64) error { return r.eval(dst, x, t) }
 
+func (r *rungeKutta) Power() float64 { return float64(r.tab.Order + 1) }
+
 type embedded struct {
 	*rungeKutta
 	weights []float64 // B - Embedded
 }
+
+func (r *embedded) Power() float64 { return float64(r.tab.EmbeddedOrder + 1) }
 
 func (r *embedded) LocalError(dst []float64) (float64, error) {
 	if r.fsal {
@@ -296,7 +311,7 @@ func (r *embedded) LocalError(dst []float64) (float64, error) {
 		}
 	}
 	r.difference(dst, r.weights)
-	return float64(r.tab.EmbeddedOrder + 1), nil
+	return r.Power(), nil
 }
 
 // difference writes h·Σw[j]k[j] to dst.
@@ -316,12 +331,14 @@ type paired struct {
 	coarse []float64 // B - Coarse
 }
 
-// LocalErrors implements PairEstimator: e²/c vanishes with twice the power of e less that of c.
+// Power is that of e²/c: twice the power of e less that of c.
+func (r *paired) Power() float64 { return 2*r.embedded.Power() - float64(r.tab.CoarseOrder+1) }
+
+// LocalErrors implements PairEstimator.
 func (r *paired) LocalErrors(fine, coarse []float64) (float64, error) {
-	power, err := r.LocalError(fine)
-	if err != nil {
+	if _, err := r.LocalError(fine); err != nil {
 		return 0, err
 	}
 	r.difference(coarse, r.coarse)
-	return 2*power - float64(r.tab.CoarseOrder+1), nil
+	return r.Power(), nil
 }
