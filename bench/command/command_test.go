@@ -110,6 +110,7 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"compare", "--tolerances", "1e-3,NaN"}, "--tolerances: NaN, want more than 0"},
 		{[]string{"compare", "--tolerances", "1e-3", "--errors", "-1"}, "--errors: -1, want more than 0"},
 		{[]string{"compare", "--tolerances", "1e-3", "--solvers", "ddim,unipc"}, "none of the solvers estimates its error"},
+		{[]string{"compare", "--tolerances", "1e-3", "--solvers", "sra1"}, "none of the solvers estimates its error on the probability flow"},
 		{[]string{"compare", "--tolerances", "1e-3", "--png", "x.jpg"}, "--png: x.jpg: want a file that ends in .png"},
 		{[]string{"compare", "--png", "x.png"}, "--png: it goes with --tolerances"},
 		{[]string{"sample", "--solver", "dpm3", "--rtol", "-1"}, "--rtol: -1, want more than 0"},
@@ -547,7 +548,7 @@ func TestGallery(t *testing.T) {
 // Under error control the errors come down with the tolerance; the rows on grids are as they are without, and the text has the two
 // tables more.
 func TestCompareTolerances(t *testing.T) {
-	args := []string{"compare", "--problems", "mixture1d", "--solvers", "ddim,etdrk3", "--nfe", "5,10,20,50", "--rows", "8"}
+	args := []string{"compare", "--problems", "mixture1d", "--solvers", "ddim,sra1,etdrk3", "--nfe", "5,10,20,50", "--rows", "8"}
 	var plain, got []study.Comparison
 	document(t, &plain, append(args, "--json")...)
 	args = append(args, "--tolerances", "1e-2,1e-5")

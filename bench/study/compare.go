@@ -80,7 +80,7 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 		}
 		for _, s := range plan.Solvers {
 			for _, tolerance := range plan.Tolerances {
-				if !s.Info().Adaptive {
+				if i := s.Info(); !i.Adaptive || i.Stochastic { // of a stochastic solver there is no error to measure
 					break
 				}
 				c, err := compareAdaptive(ctx, p, s, tolerance, x[:len(ref.X)], ref)
