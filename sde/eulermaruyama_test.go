@@ -255,3 +255,28 @@ func TestEulerMaruyamaDoesNotAllocate(t *testing.T) {
 		t.Errorf("a step allocates %v times", got)
 	}
 }
+
+// Stats.NFE is what the drift saw, for every method.
+func TestNFE(t *testing.T) {
+	calls := 0
+	drift := func(dst, x []float64, _ float64) error { calls++; copy(dst, x); return nil }
+	additive := sde.System{Drift: drift, Diffusion: func(float64) float64 { return 1 }}
+	diagonal := sde.DiagonalSystem{Drift: drift, Diffusion: func(dst, x []float64, _ float64) error { copy(dst, x); return nil }}
+	path := func() sde.Brownian { return sde.Fresh{}.Path(0, 1, 2) }
+	steppers := map[string]ode.Stepper{"Euler-Maruyama": sde.EulerMaruyama(additive, path(), 2),
+		"diagonal Euler-Maruyama": diagonal.EulerMaruyama(path(), 2), "Milstein": diagonal.Milstein(path(), 2)}
+	for _, tab := range sde.Tableaus() {
+		st, err := tab.Stepper(additive, path(), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steppers[tab.Name] = st
+	}
+	for name, st := range steppers {
+		calls = 0
+		stats, err := ode.Integrate(t.Context(), st, []float64{1, 2}, []float64{1, 0.75, 0.5, 0}, nil)
+		if err != nil || calls == 0 || stats.NFE != calls || st.(ode.Counter).Cost(ode.Span{From: 1}, false) != calls/3 {
+			t.Errorf("%s: NFE %d of %d calls, %v; a step is said to cost %d", name, stats.NFE, calls, err, st.(ode.Counter).Cost(ode.Span{From: 1}, false))
+		}
+	}
+}
