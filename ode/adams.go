@@ -136,7 +136,7 @@ func (a Adams) Stepper(f Func, n int) (Stepper, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
 	}
-	s := &adams{Adams: a, f: f, starts: a.startSteps(), past: make([][]float64, a.Order), terms: make([]vec.Term, 0, a.Order+2)}
+	s := &adams{Adams: a, counted: counted{f: f}, starts: a.startSteps(), past: make([][]float64, a.Order), terms: make([]vec.Term, 0, a.Order+2)}
 	for i := range s.past {
 		s.past[i] = make([]float64, n)
 	}
@@ -188,7 +188,7 @@ func (r *expRungeKutta) last(t float64) []float64 {
 
 type adams struct {
 	Adams
-	f       Func
+	counted         // the evaluations, but for the starter's
 	starter starter // nil if there are no starting steps
 	starts  int
 
@@ -200,7 +200,6 @@ type adams struct {
 	arrived  bool      // in mode PEC: ahead becomes the newest value
 	starting bool      // the latest step was the starter's
 	terms    []vec.Term
-	nfe      int // evaluations, but for the starter's
 
 	// Of the latest step, in units of it: 0 is its beginning and 1 its end.
 	h                    float64
@@ -271,7 +270,7 @@ func (a *adams) arrive(src []float64, at Span) error {
 			return nil
 		}
 	}
-	return begin(a.eval, value, src, at, a.trial)
+	return a.begin(value, src, at, a.trial)
 }
 
 // push makes room for a value of f at the time t and returns where to write it.
@@ -346,12 +345,6 @@ func (a *adams) Power() float64 { return float64(a.Order + 1) }
 
 func (a *adams) Derivative(dst, x []float64, t float64) error {
 	return linearDerivative(dst, x, t, a.Linear, a.eval)
-}
-
-// eval evaluates the vector field.
-func (a *adams) eval(dst, x []float64, t float64) error {
-	a.nfe++
-	return a.f(dst, x, t)
 }
 
 // NFE and Cost implement Counter.

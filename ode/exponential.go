@@ -138,7 +138,7 @@ func (tab ExpTableau) Stepper(linear float64, f Func, n int) Stepper { return ta
 
 func (tab ExpTableau) bind(linear float64, f Func, n int) *expRungeKutta {
 	s := len(tab.C)
-	r := &expRungeKutta{tab: tab, linear: linear, f: f, a: NewExpCoefficients(tab.A), x: make([]float64, n),
+	r := &expRungeKutta{counted: counted{f: f}, tab: tab, linear: linear, a: NewExpCoefficients(tab.A), x: make([]float64, n),
 		k: make([][]float64, s), terms: make([]vec.Term, 0, max(s+1, 4))}
 	for i := range r.k {
 		r.k[i] = make([]float64, n)
@@ -147,27 +147,17 @@ func (tab ExpTableau) bind(linear float64, f Func, n int) *expRungeKutta {
 }
 
 type expRungeKutta struct {
+	counted
 	tab    ExpTableau
 	linear float64
-	f      Func
 	a      *ExpCoefficients
 	k      [][]float64 // the stages
 	x      []float64   // the argument of a stage
 	terms  []vec.Term
-	nfe    int
 	at     Span      // the latest step
 	end    []float64 // f at the end of it, nil until it is used
 	ahead  bool      // end holds that
 }
-
-// eval evaluates the vector field.
-func (r *expRungeKutta) eval(dst, x []float64, t float64) error {
-	r.nfe++
-	return r.f(dst, x, t)
-}
-
-// NFE and Cost implement Counter.
-func (r *expRungeKutta) NFE() int { return r.nfe }
 
 func (r *expRungeKutta) Cost(at Span, interpolate bool) int {
 	n := len(r.k)
@@ -190,7 +180,7 @@ func (r *expRungeKutta) Step(dst, src []float64, at Span) error {
 	case r.continues(at):
 		r.k[0], r.end = r.end, r.k[0]
 	default:
-		if err := begin(r.eval, r.k[0], src, at, r.x); err != nil {
+		if err := r.begin(r.k[0], src, at, r.x); err != nil {
 			return err
 		}
 	}

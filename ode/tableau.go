@@ -165,7 +165,7 @@ func (tab Tableau) Evaluations() int {
 // is evaluated when LocalError asks for it; fixed grids do not pay for it.
 func (tab Tableau) Stepper(f Func, n int) Stepper {
 	s := len(tab.B)
-	r := &rungeKutta{tab: tab, f: f, fsal: tab.FirstSameAsLast(), end: s, x: make([]float64, n)}
+	r := &rungeKutta{counted: counted{f: f}, tab: tab, fsal: tab.FirstSameAsLast(), end: s, x: make([]float64, n)}
 	if r.fsal {
 		r.end--
 	}
@@ -192,8 +192,8 @@ func (tab Tableau) Stepper(f Func, n int) Stepper {
 }
 
 type rungeKutta struct {
+	counted
 	tab   Tableau
-	f     Func
 	fsal  bool
 	at    Span        // the latest step
 	end   int         // k[end] is where f at the end of it goes
@@ -202,16 +202,7 @@ type rungeKutta struct {
 	k     [][]float64 // the stages, f at the end and the stages of the interpolant; what serves that alone is nil until it is used
 	x     []float64   // the argument of a stage; of a first-same-as-last method, at last, the result
 	terms []vec.Term
-	nfe   int
 }
-
-// eval evaluates the vector field: every call of it comes through here.
-func (r *rungeKutta) eval(dst, x []float64, t float64) error {
-	r.nfe++
-	return r.f(dst, x, t)
-}
-
-func (r *rungeKutta) NFE() int { return r.nfe }
 
 func (r *rungeKutta) Cost(at Span, interpolate bool) int {
 	n := len(r.tab.B)
@@ -234,7 +225,7 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 	case r.continues(at):
 		r.k[0], r.k[r.end] = r.k[r.end], r.k[0]
 	default:
-		if err := begin(r.eval, r.k[0], src, at, r.x); err != nil {
+		if err := r.begin(r.k[0], src, at, r.x); err != nil {
 			return err
 		}
 	}
@@ -252,22 +243,6 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 	vec.Lin(dst, r.combine(src, r.tab.B)...)
 	if r.fsal {
 		copy(r.x, dst)
-	}
-	return nil
-}
-
-// begin evaluates f at the state from which the step over at starts. The first call of a trajectory gets a copy, so that a field that modifies
-// its argument is found before harm is done; the other steps need not pay for that.
-func begin(f Func, dst, src []float64, at Span, scratch []float64) error {
-	if !at.Fresh() {
-		return f(dst, src, at.From)
-	}
-	vec.Lin(scratch, vec.Term{C: 1, X: src})
-	if err := f(dst, scratch, at.From); err != nil {
-		return err
-	}
-	if !slices.Equal(scratch, src) && vec.FirstNonFinite(src) < 0 { // a NaN does not equal itself
-		return ErrMutated
 	}
 	return nil
 }

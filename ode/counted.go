@@ -1,0 +1,37 @@
+package ode
+
+import (
+	"slices"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
+)
+
+// counted is the vector field of a stepper: every call of it comes through here.
+type counted struct {
+	f   Func
+	nfe int
+}
+
+func (c *counted) eval(dst, x []float64, t float64) error {
+	c.nfe++
+	return c.f(dst, x, t)
+}
+
+// NFE implements Counter.
+func (c *counted) NFE() int { return c.nfe }
+
+// begin evaluates the field at the state from which the step over at starts. The first call of a trajectory gets a copy, so that a field that
+// modifies its argument is found before harm is done; the other steps need not pay for that.
+func (c *counted) begin(dst, src []float64, at Span, scratch []float64) error {
+	if !at.Fresh() {
+		return c.eval(dst, src, at.From)
+	}
+	vec.Lin(scratch, vec.Term{C: 1, X: src})
+	if err := c.eval(dst, scratch, at.From); err != nil {
+		return err
+	}
+	if !slices.Equal(scratch, src) && vec.FirstNonFinite(src) < 0 { // a NaN does not equal itself
+		return ErrMutated
+	}
+	return nil
+}
