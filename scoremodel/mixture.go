@@ -196,10 +196,10 @@ func (m *Mixture) soften(w *workspace, x []float64, p sde.Point) {
 		// -|x-αm|²/2v = (αx·m - |x|²/2)/v - α²|m|²/2v, and the last term is in the bias.
 		var half lanes
 		for j, c := range r.center {
-			for i, v := range w.x[j*vec.PanelRows:][:vec.PanelRows] {
-				v -= p.Alpha * c
-				w.x[j*vec.PanelRows+i] = v
-				half[i] += v * v
+			row, shift := (*lanes)(w.x[j*vec.PanelRows:]), p.Alpha*c
+			for i := range row {
+				row[i] -= shift
+				half[i] += row[i] * row[i]
 			}
 		}
 		for i := range half {
@@ -231,13 +231,18 @@ func (m *Mixture) soften(w *workspace, x []float64, p sde.Point) {
 // gatherRound adds up the components: ε = σ(x·Σr/v - αΣ(r/v)m).
 func (m *Mixture) gatherRound(dst []float64, w *workspace, p sde.Point) {
 	m.round.back.TimesListed(w.out, w.weights, w.list)
-	for i := range len(dst) / m.dim {
-		scale := p.Sigma / w.sum[i]
-		own, others := scale*w.gained[i], scale*p.Alpha
-		for j := range m.dim {
-			dst[i*m.dim+j] = own*w.x[j*vec.PanelRows+i] - others*w.out[j*vec.PanelRows+i]
+	var own, others lanes
+	for i, sum := range w.sum {
+		scale := p.Sigma / sum
+		own[i], others[i] = scale*w.gained[i], scale*p.Alpha
+	}
+	for j := range m.dim {
+		x, out := (*lanes)(w.x[j*vec.PanelRows:]), (*lanes)(w.out[j*vec.PanelRows:])
+		for i := range out {
+			out[i] = own[i]*x[i] - others[i]*out[i]
 		}
 	}
+	vec.FromPanel(dst, w.out, m.dim)
 }
 
 // gather adds up the components along their own axes.
@@ -259,11 +264,7 @@ func (m *Mixture) gather(dst []float64, w *workspace, p sde.Point) {
 		}
 		part.turnPanel(w.out, w.spare, z)
 	}
-	for i := range len(dst) / m.dim {
-		for j := range m.dim {
-			dst[i*m.dim+j] = w.out[j*vec.PanelRows+i]
-		}
-	}
+	vec.FromPanel(dst, w.out, m.dim)
 }
 
 // responsibility returns that of component k for row i of the panel.

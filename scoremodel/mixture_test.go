@@ -218,8 +218,8 @@ func TestMixtureWithoutSignal(t *testing.T) {
 	x := normals(5, 30)
 	for _, c := range mixtures {
 		got := predict(t, mixture(t, straight{}, c.cs...), x, 1)
-		if diff := cmp.Diff(x, got, approx(1e-14, 0)); diff != "" {
-			t.Errorf("%s: Predict at alpha = 0 (-want +got):\n%s", c.name, diff)
+		if worst := rowErrors(x, got, 3); !(worst < 1e-14) {
+			t.Errorf("%s: Predict at alpha = 0 differs from the state by %.2g of a row's size", c.name, worst)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
@@ -39,8 +38,7 @@ func (g GridPath) Path(first, rows, dim int) Brownian {
 	} else {
 		p.order = 1
 	}
-	p.w, p.h = make([]float64, dim), make([]float64, dim)
-	p.normal = rand.New(&p.source)
+	p.w, p.h = make([]float64, rows*dim), make([]float64, rows*dim)
 	return p
 }
 
@@ -50,9 +48,7 @@ type gridPath struct {
 	order            int // of the grid: 1 up, -1 down
 	first, rows, dim int
 	err              error     // of the grid
-	w, h             []float64 // a row of a cell
-	source           rand.PCG
-	normal           *rand.Rand // draws from source
+	w, h             []float64 // of a cell
 }
 
 func (p *gridPath) Increment(dst []float64, from, to float64) error {
@@ -82,13 +78,10 @@ func (p *gridPath) join(w, h []float64, from, to float64) error {
 	if err != nil {
 		return err
 	}
-	for i := range p.rows {
-		lo, hi := i*p.dim, (i+1)*p.dim
-		if h == nil {
-			p.sum(w[lo:hi], p.first+i, min(a, b), max(a, b))
-		} else {
-			p.chain(w[lo:hi], h[lo:hi], p.first+i, min(a, b), max(a, b))
-		}
+	if h == nil {
+		p.sum(w, min(a, b), max(a, b))
+	} else {
+		p.chain(w, h, min(a, b), max(a, b))
 	}
 	if b < a { // the same path, walked the other way
 		vec.Lin(w, vec.Term{C: -1, X: w})
@@ -104,38 +97,38 @@ func (p *gridPath) index(t float64) (int, error) {
 	return i, nil
 }
 
-// sum writes W of a row over the cells from a up to b to w.
-func (p *gridPath) sum(w []float64, row, a, b int) {
+// sum writes W over the cells from a up to b to w.
+func (p *gridPath) sum(w []float64, a, b int) {
 	if a == b {
 		clear(w)
 		return
 	}
-	p.cell(w, nil, row, a)
+	p.cell(w, nil, a)
 	for k := a + 1; k < b; k++ {
-		p.cell(p.w, nil, row, k)
+		p.cell(p.w, nil, k)
 		vec.Lin(w, vec.Term{C: 1, X: w}, vec.Term{C: 1, X: p.w})
 	}
 }
 
-// chain writes (W, H) of a row over the cells from a up to b to w and h. W has the bits of sum.
-func (p *gridPath) chain(w, h []float64, row, a, b int) {
+// chain writes (W, H) over the cells from a up to b to w and h. W has the bits of sum.
+func (p *gridPath) chain(w, h []float64, a, b int) {
 	if a == b {
 		clear(w)
 		clear(h)
 		return
 	}
-	p.cell(w, h, row, a)
+	p.cell(w, h, a)
 	for k := a + 1; k < b; k++ {
-		p.cell(p.w, p.h, row, k)
+		p.cell(p.w, p.h, k)
 		Chen(w, h, p.grid[k]-p.grid[a], w, h, p.grid[k+1]-p.grid[k], p.w, p.h)
 	}
 }
 
-// cell draws cell k of a row. The draws are those of Fresh, whose number 0 is the initial state.
-func (p *gridPath) cell(w, h []float64, row, k int) {
-	length := math.Abs(p.grid[k+1] - p.grid[k])
-	fill(w, math.Sqrt(length), p.seed, row, uint64(k)+1, &p.source, p.normal)
+// cell draws cell k. The draws are those of Fresh, whose number 0 is the initial state.
+func (p *gridPath) cell(w, h []float64, k int) {
+	length, draw := math.Abs(p.grid[k+1]-p.grid[k]), uint64(k)+1
+	vec.Normals(w, p.dim, math.Sqrt(length), p.seed, draw, p.first)
 	if h != nil {
-		fill(h, math.Sqrt(length/12), p.seed, row, (uint64(k)+1)|areaDraw, &p.source, p.normal)
+		vec.Normals(h, p.dim, math.Sqrt(length/12), p.seed, draw|areaDraw, p.first)
 	}
 }

@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
+
+	"github.com/diffsolve/diffsolve/internal/vec"
 )
 
 // A Brownian is a path of standard Brownian motion, one coordinate per element of a
@@ -50,7 +51,8 @@ type Noise interface {
 var ErrOverlap = errors.New("sde: overlapping Brownian increments need a path that remembers")
 
 // Fresh draws independent increments: the right and fastest noise for a fixed grid.
-// Draw number k of row i is a function of (Seed, i, k) alone. The zero value is seed 0.
+// Draw number k of row i is a function of (Seed, i, k) alone, by a counter-based generator: the same on every machine,
+// whatever the batch. The zero value is seed 0.
 //
 // A Fresh path does not remember: asked for [s, r] and then for [s, t], it returns
 // ErrOverlap. A method with nested draws asks for [s, r] and [r, t] and adds.
@@ -62,9 +64,7 @@ const badState = "sde: state does not have the path's rows"
 
 // Path implements Noise. The path is a SpaceTime.
 func (f Fresh) Path(first, rows, dim int) Brownian {
-	p := &freshPath{seed: f.Seed, first: first, rows: rows, dim: dim}
-	p.normal = rand.New(&p.source)
-	return p
+	return &freshPath{seed: f.Seed, first: first, rows: rows, dim: dim}
 }
 
 type freshPath struct {
@@ -72,8 +72,6 @@ type freshPath struct {
 	first, rows, dim int
 	draw             uint64
 	from, to         float64 // the latest interval
-	source           rand.PCG
-	normal           *rand.Rand // draws from source
 }
 
 func (p *freshPath) Increment(dst []float64, from, to float64) error {
@@ -83,7 +81,7 @@ func (p *freshPath) Increment(dst []float64, from, to float64) error {
 	if err := p.begin(from, to); err != nil {
 		return err
 	}
-	p.fill(dst, math.Sqrt(math.Abs(to-from)), p.draw)
+	vec.Normals(dst, p.dim, math.Sqrt(math.Abs(to-from)), p.seed, p.draw, p.first)
 	return nil
 }
 
@@ -97,7 +95,7 @@ func (p *freshPath) Area(w, h []float64, from, to float64) error {
 	if err := p.Increment(w, from, to); err != nil {
 		return err
 	}
-	p.fill(h, math.Sqrt(math.Abs(to-from)/12), p.draw|areaDraw)
+	vec.Normals(h, p.dim, math.Sqrt(math.Abs(to-from)/12), p.seed, p.draw|areaDraw, p.first)
 	return nil
 }
 
@@ -111,13 +109,6 @@ func (p *freshPath) begin(from, to float64) error {
 	return nil
 }
 
-// fill writes the normals of a draw, scaled, to dst.
-func (p *freshPath) fill(dst []float64, scale float64, draw uint64) {
-	for i := range p.rows {
-		fill(dst[i*p.dim:(i+1)*p.dim], scale, p.seed, p.first+i, draw, &p.source, p.normal)
-	}
-}
-
 // overlap reports whether two intervals that run in the same direction share more
 // than an end point. A path that turns round begins a new piece of noise, as
 // churning and restarting samplers do on purpose.
@@ -128,29 +119,6 @@ func overlap(a, b, c, d float64) bool {
 	return math.Max(math.Min(a, b), math.Min(c, d)) < math.Min(math.Max(a, b), math.Max(c, d))
 }
 
-// fill writes scale·z to dst with z the normals of draw number draw of a row.
-//
-// Each (seed, row, draw) seeds a generator of its own: its two words pass through a
-// bijective mixer, since PCG started from neighbouring states gives correlated streams.
-func fill(dst []float64, scale float64, seed uint64, row int, draw uint64, source *rand.PCG, normal *rand.Rand) {
-	a := mix(seed ^ mix(uint64(row)+0x9e3779b97f4a7c15))
-	source.Seed(a, mix(a^mix(draw+0xd1b54a32d192ed03)))
-	for j := range dst {
-		dst[j] = scale * normal.NormFloat64()
-	}
-}
-
-// mix is the finalizer of SplitMix64 [steele2014]: a bijection of 64-bit words in which every
-// input bit flips each output bit about half of the time.
-//
-//	[steele2014]  G. L. Steele, D. Lea and C. H. Flood. Fast splittable pseudorandom
-//	              number generators. OOPSLA 2014.
-func mix(z uint64) uint64 {
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
 // Normals writes standard normals to dst, rows of dim elements: draw number 0, which
 // no path uses, of the rows from number first on. It is how a batch of initial states is made.
 // It panics if dim does not divide len(dst).
@@ -158,11 +126,7 @@ func (f Fresh) Normals(dst []float64, first, dim int) {
 	if dim <= 0 || len(dst)%dim != 0 {
 		panic("sde: state is not a whole number of rows")
 	}
-	var source rand.PCG
-	normal := rand.New(&source)
-	for i := range len(dst) / dim {
-		fill(dst[i*dim:(i+1)*dim], 1, f.Seed, first+i, 0, &source, normal)
-	}
+	vec.Normals(dst, dim, 1, f.Seed, 0, first)
 }
 
 // Replay is noise that was recorded elsewhere: Draws[k] holds the standard normals of

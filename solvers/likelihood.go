@@ -320,7 +320,7 @@ func (l *likelihood) row(ctx context.Context, f *augmented, x []float64, i int) 
 
 // locate names the row of an error, whatever the element of the augmented state.
 func (l *likelihood) locate(err error, row int) error {
-	err = (&run{name: "likelihood", problem: l.problem}).locate(err, row)
+	err = (&run{label: "likelihood", problem: l.problem}).locate(err, row)
 	var at *RunError
 	if errors.As(err, &at) {
 		at.Row = row

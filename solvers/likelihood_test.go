@@ -659,7 +659,7 @@ func ExampleLogLikelihood() {
 	}
 	// Output:
 	// 0.174, estimated 0.2 ± 0.1
-	// -1.818, estimated -1.4 ± 0.4
+	// -1.818, estimated -1.8 ± 0.5
 }
 
 // A row of a model that knows its rows by number has the likelihood that it has alone, whatever the batch: the probes are states of the same row.

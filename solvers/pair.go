@@ -32,7 +32,7 @@ func samplePair(ctx context.Context, s Solver, p Problem, pair *Pair, set *Setti
 	r := newRun(s, p, set)
 	r.up, r.paired, r.given, r.companion = up, true, pair.Y, make([]float64, len(pair.X))
 	if r.given != nil && len(r.given) != len(pair.X) {
-		return Result{}, fmt.Errorf("solvers: %s: %w: the companion has %d elements, the state %d", r.name, ErrProblem, len(r.given), len(pair.X))
+		return Result{}, fmt.Errorf("solvers: %s: %w: the companion has %d elements, the state %d", r.name(), ErrProblem, len(r.given), len(pair.X))
 	}
 	res, err := r.sample(ctx, pair.X)
 	if pair.Y = r.companion; err != nil {

@@ -175,6 +175,6 @@ func ExampleStartAt() {
 		fmt.Printf("from t=%v: %.1f\n", t, x)
 	}
 	// Output:
-	// from t=0.05: [0.9 0.8 0.8 1.0]
-	// from t=1: [1.0 -0.9 -0.9 1.2]
+	// from t=0.05: [0.7 0.8 0.7 0.7]
+	// from t=1: [-1.0 0.9 -1.0 -1.0]
 }

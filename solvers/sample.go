@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/diffsolve/diffsolve/internal/vec"
@@ -109,30 +110,43 @@ func newRun(s Solver, p Problem, set *Settings) *run {
 	if set == nil {
 		set = &Settings{}
 	}
-	return &run{solver: s, problem: p, settings: *set, name: Name(s)}
+	return &run{solver: s, problem: p, settings: *set}
+}
+
+// name is found only when an error needs it: it takes longer than a step.
+func (r *run) name() string {
+	if r.label != "" {
+		return r.label
+	}
+	return Name(r.solver)
 }
 
 func (r *run) sample(ctx context.Context, x []float64) (Result, error) {
 	if err := r.check(x); err != nil {
-		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
+		return Result{}, fmt.Errorf("solvers: %s: %w", r.name(), err)
 	}
 	start := time.Now()
 	p := r.problem
 	rows := len(x) / p.Dim
 	workers := min(max(r.settings.Workers, 1), rows)
+	blocks := r.blocks(rows, workers)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results, errs := make([]Result, workers), make([]error, workers)
+	results, errs := make([]Result, blocks), make([]error, blocks)
 	var group sync.WaitGroup
-	for w := range workers {
-		lo, hi := w*rows/workers, (w+1)*rows/workers
-		group.Go(func() {
-			results[w], errs[w] = r.rows(ctx, x[lo*p.Dim:hi*p.Dim], lo)
-			if errs[w] != nil {
+	var next atomic.Int64 // the block that is free
+	work := func() {
+		for b := int(next.Add(1)) - 1; b < blocks; b = int(next.Add(1)) - 1 {
+			lo, hi := b*rows/blocks, (b+1)*rows/blocks
+			if results[b], errs[b] = r.rows(ctx, x[lo*p.Dim:hi*p.Dim], lo); errs[b] != nil {
 				cancel()
 			}
-		})
+		}
 	}
+	for range workers - 1 {
+		group.Go(work)
+	}
+	work()
 	group.Wait()
 	most := 0
 	for w := range results {
@@ -141,6 +155,9 @@ func (r *run) sample(ctx context.Context, x []float64) (Result, error) {
 		}
 	}
 	result, err := results[most], cause(errs)
+	if at := (*RunError)(nil); err != nil && !errors.As(err, &at) {
+		return Result{}, err // refused by the start
+	}
 	if err != nil {
 		for w := range errs {
 			if errs[w] == err {
@@ -153,6 +170,21 @@ func (r *run) sample(ctx context.Context, x []float64) (Result, error) {
 	}
 	result.Elapsed = time.Since(start)
 	return result, err
+}
+
+// blockElements is the number of elements of the blocks of a row-wise model: a solver's ten or so arrays of 64 kB then fit into the
+// second cache of a core, and the next step finds what the last one left.
+const blockElements = 8192
+
+// blocks returns into how many blocks of rows the workers cut the state. A model that is not row-wise gets as many rows at a time as
+// there are for a worker. So does an observer, who would see every step many times.
+func (r *run) blocks(rows, workers int) int {
+	set := &r.settings
+	if set.Control != nil || set.Observe != nil || r.paired || !scoremodel.IsRowWise(r.problem.Model) {
+		return workers
+	}
+	elements := rows * r.problem.Dim
+	return min(rows, max(workers, (elements+blockElements-1)/blockElements))
 }
 
 // cause returns the error that stopped the run: the first that is not the cancellation
@@ -172,8 +204,8 @@ func cause(errs []error) error {
 
 // run is a call of Sample or of one of its kin.
 type run struct {
+	label    string // in errors; if empty the solver's name
 	solver   Solver
-	name     string
 	problem  Problem
 	settings Settings
 	up       bool    // from data to noise
@@ -218,6 +250,9 @@ func (r *run) check(x []float64) error {
 	}
 	if err := r.checkDirection(); err != nil {
 		return err
+	}
+	if set.Control == nil && !r.paired && r.blocks(len(x)/p.Dim, min(max(set.Workers, 1), len(x)/p.Dim)) == 1 {
+		return nil // the only start comes before any evaluation
 	}
 	// A dry start finds what the solver itself refuses.
 	var st ode.Stepper
@@ -303,7 +338,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 		st, err = startAdaptive(r.solver, p, n)
 	}
 	if err != nil {
-		return Result{}, fmt.Errorf("solvers: %s: %w", r.name, err)
+		return Result{}, fmt.Errorf("solvers: %s: %w", r.name(), err)
 	}
 	var observe ode.Observer
 	if set.Observe != nil {
@@ -333,7 +368,7 @@ func (r *run) rows(ctx context.Context, x []float64, first int) (Result, error) 
 		if lo > 0 && r.solver.Info().Stochastic {                        // the path is of one row
 			p.Row++
 			if st, err = startAdaptive(r.solver, p, dim); err != nil {
-				return most, fmt.Errorf("solvers: %s: %w", r.name, err)
+				return most, fmt.Errorf("solvers: %s: %w", r.name(), err)
 			}
 		}
 		stats, err := r.adapt(ctx, st.(ode.Estimator), x[lo:lo+dim], t0, t1, observe)
@@ -357,7 +392,7 @@ func (r *run) locate(err error, first int) error {
 	if err == nil {
 		return nil
 	}
-	out := &RunError{Solver: r.name, Row: -1, Err: err}
+	out := &RunError{Solver: r.name(), Row: -1, Err: err}
 	var step *ode.StepError
 	if errors.As(err, &step) {
 		out.Step, out.Time, out.Err = step.At.Index, step.At.From, step.Err

@@ -141,6 +141,21 @@ func product(c, a, b []float64, bias *[TileRows]float64) {
 	}
 }
 
+func narrow(c, a, b []float64, bias *[TileRows]float64) {
+	var start *float64
+	if bias != nil {
+		start = &bias[0]
+	}
+	switch n := len(b) / PanelRows; {
+	case active == avx512 && n > 0:
+		narrowAVX512(&c[0], &a[0], &b[0], n, start)
+	case active == avx2 && n > 0:
+		narrowAVX2(&c[0], &a[0], &b[0], n, start)
+	default:
+		productTwin(c, a, b, bias)
+	}
+}
+
 func listed(c, a, b []float64, list []int32) {
 	switch active {
 	case avx512:

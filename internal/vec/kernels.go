@@ -18,6 +18,8 @@ func exp(dst, x []float64, floor float64) { expTwin(dst, x, floor) }
 
 func product(c, a, b []float64, bias *[TileRows]float64) { productTwin(c, a, b, bias) }
 
+func narrow(c, a, b []float64, bias *[TileRows]float64) { productTwin(c, a, b, bias) }
+
 func listed(c, a, b []float64, list []int32) { listedTwin(c, a, b, list) }
 
 func nonzero(list []int32, p []float64) int { return nonzeroTwin(list, p) }

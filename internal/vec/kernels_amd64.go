@@ -64,10 +64,15 @@ func errorsAVX2(e *float64, x *float64, y *float64, n int, abs float64, rel floa
 //go:noescape
 func expAVX2(dst *float64, x *float64, n int, floor float64)
 
-// productAVX2 adds the product of a, n × 8, transposed, and b, n × 16, to bias in c, 8 × 16; without bias to c itself.
+// productAVX2 adds the product of the first 8 columns of a, n × 8, transposed, and b, n × 16, to bias in c, 8 × 16; without bias to c itself.
 //
 //go:noescape
 func productAVX2(c *float64, a *float64, b *float64, n int, bias *float64)
+
+// narrowAVX2 adds the product of the first 4 columns of a, n × 8, transposed, and b, n × 16, to bias in c, 4 × 16; without bias to c itself.
+//
+//go:noescape
+func narrowAVX2(c *float64, a *float64, b *float64, n int, bias *float64)
 
 // listedAVX2 adds the product of the n listed rows of a, 8 wide, transposed, and of b, 16 wide, to c, 8 × 16.
 //
@@ -154,10 +159,15 @@ func errorsAVX512(e *float64, x *float64, y *float64, n int, abs float64, rel fl
 //go:noescape
 func expAVX512(dst *float64, x *float64, n int, floor float64)
 
-// productAVX512 adds the product of a, n × 8, transposed, and b, n × 16, to bias in c, 8 × 16; without bias to c itself.
+// productAVX512 adds the product of the first 8 columns of a, n × 8, transposed, and b, n × 16, to bias in c, 8 × 16; without bias to c itself.
 //
 //go:noescape
 func productAVX512(c *float64, a *float64, b *float64, n int, bias *float64)
+
+// narrowAVX512 adds the product of the first 4 columns of a, n × 8, transposed, and b, n × 16, to bias in c, 4 × 16; without bias to c itself.
+//
+//go:noescape
+func narrowAVX512(c *float64, a *float64, b *float64, n int, bias *float64)
 
 // listedAVX512 adds the product of the n listed rows of a, 8 wide, transposed, and of b, 16 wide, to c, 8 × 16.
 //

@@ -17,9 +17,35 @@ func ToPanel(panel, x []float64, dim int) {
 	if rows < PanelRows {
 		clear(panel)
 	}
+	if dim == 2 && rows == PanelRows { // points of the plane are worth a loop of their own
+		x, first, second := x[:2*PanelRows], panel[:PanelRows], panel[PanelRows:2*PanelRows]
+		for r := range first {
+			first[r], second[r] = x[2*r], x[2*r+1]
+		}
+		return
+	}
 	for r := range rows {
 		for j, v := range x[r*dim : (r+1)*dim] {
 			panel[j*PanelRows+r] = v
+		}
+	}
+}
+
+// FromPanel writes the first rows of panel, dim × PanelRows, to x, as many as there are in it.
+func FromPanel(x, panel []float64, dim int) {
+	rows := len(x) / dim
+	panel = panel[:dim*PanelRows]
+	if dim == 2 && rows == PanelRows {
+		x, first, second := x[:2*PanelRows], panel[:PanelRows], panel[PanelRows:2*PanelRows]
+		for r := range first {
+			x[2*r], x[2*r+1] = first[r], second[r]
+		}
+		return
+	}
+	for r := range rows {
+		row := x[r*dim : (r+1)*dim]
+		for j := range row {
+			row[j] = panel[j*PanelRows+r]
 		}
 	}
 }
@@ -51,7 +77,8 @@ func (p *Packed) PaddedRows() int { return len(p.tiles) / p.inner }
 // innerBlock terms of a product are added before the next tile is taken up, so that the panel's part stays in the first cache.
 const innerBlock = 128
 
-// Times writes the product of the matrix and the panel b, inner × PanelRows, to c, PaddedRows × PanelRows. Each element is a chain of fused
+// Times writes the product of the matrix and the panel b, inner × PanelRows, to c, PaddedRows × PanelRows, whose rows past those of the
+// matrix mean nothing. Each element is a chain of fused
 // multiply-adds in the order of inner, from 0.
 func (p *Packed) Times(c, b []float64) {
 	c, b = c[:p.PaddedRows()*PanelRows], b[:p.inner*PanelRows]
@@ -62,6 +89,10 @@ func (p *Packed) Times(c, b []float64) {
 		if lo > 0 {
 			bias = nil
 		}
+		if p.rows <= narrowRows {
+			narrow(c[:narrowRows*PanelRows], p.tiles[lo*TileRows:][:n*TileRows], b[lo*PanelRows:][:n*PanelRows], bias)
+			continue
+		}
 		for t := 0; t*TileRows < p.PaddedRows(); t++ {
 			tile := p.tiles[(t*p.inner+lo)*TileRows:][:n*TileRows]
 			product(c[t*TileRows*PanelRows:][:TileRows*PanelRows], tile, b[lo*PanelRows:][:n*PanelRows], bias)
@@ -69,9 +100,16 @@ func (p *Packed) Times(c, b []float64) {
 	}
 }
 
-// TimesListed is Times for the listed terms alone, in the list's order. With those in ascending order whose elements of b are not
-// all zero it gives the bits of Times, sooner.
+// narrowRows is the number of rows of a matrix for which half a tile is enough.
+const narrowRows = TileRows / 2
+
+// TimesListed is Times for the listed terms, which are those whose elements of b are not all zero, in ascending order: it gives the bits of Times,
+// sooner.
 func (p *Packed) TimesListed(c, b []float64, list []int32) {
+	if p.rows <= narrowRows && p.inner <= innerBlock { // half a tile of all terms is done before the list is read
+		p.Times(c, b)
+		return
+	}
 	c, b = c[:p.PaddedRows()*PanelRows], b[:p.inner*PanelRows]
 	clear(c)
 	for len(list) > 0 {
@@ -118,7 +156,7 @@ func Weights(p, gain []float64, top *[PanelRows]float64, floor float64, sum, gai
 // The twins.
 
 func productTwin(c, a, b []float64, bias *[TileRows]float64) {
-	for r := range TileRows {
+	for r := range len(c) / PanelRows {
 		sums := c[r*PanelRows:][:PanelRows]
 		if bias != nil {
 			for s := range sums {

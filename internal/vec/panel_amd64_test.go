@@ -24,6 +24,11 @@ func TestPanelKernelsEqualTwins(t *testing.T) {
 					productTwin(want, a, b, start)
 					product(got, a, b, start)
 					compare(t, fmt.Sprintf("product of %d", n), want, got)
+					want = state(rng, narrowRows*PanelRows, false)
+					got = append([]float64(nil), want...)
+					productTwin(want, a, b, start)
+					narrow(got, a, b, start)
+					compare(t, fmt.Sprintf("narrow product of %d", n), want, got)
 				}
 				var list []int32
 				for k := range n {
@@ -134,6 +139,18 @@ func TestToPanel(t *testing.T) {
 	copy(want, []float64{1, 3, 5})
 	copy(want[PanelRows:], []float64{2, 4, 6})
 	compare(t, "ToPanel", want, panel)
+	for _, dim := range []int{1, 2, 3} {
+		for _, rows := range []int{1, 7, PanelRows} {
+			x := state(rand.New(rand.NewPCG(5, 6)), rows*dim, false)
+			panel, back := make([]float64, dim*PanelRows), make([]float64, rows*dim)
+			ToPanel(panel, x, dim)
+			FromPanel(back, panel, dim)
+			compare(t, fmt.Sprintf("%d rows of %d there and back", rows, dim), x, back)
+			if panel[(dim-1)*PanelRows+rows-1] != x[rows*dim-1] {
+				t.Errorf("ToPanel of %d rows of %d puts the last element elsewhere", rows, dim)
+			}
+		}
+	}
 }
 
 func BenchmarkPanelLevels(b *testing.B) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -8,8 +10,9 @@ import (
 
 // A panel holds panelRows rows of a state side by side, element after element; a tile is what tileRows rows of a packed matrix give on it.
 const (
-	panelRows = 16
-	tileRows  = 8
+	panelRows  = 16
+	tileRows   = 8
+	narrowRows = 4
 )
 
 // product writes the kernel of the product of a packed matrix with a panel: for row r of the tile and column s of the
@@ -17,22 +20,29 @@ const (
 //
 // The kernel listed takes the terms whose numbers are in a list only.
 //
+// The kernel narrow computes the upper half of the tile alone.
+//
 // The tile is cut so that the sums stay in registers: 8 × 16 with 32 of 8 lanes, 4 × 8 with 16 of 4.
-func (l level) product(listed bool) {
+func (l level) product(kind string) {
+	listed, tile := kind == "listed", tileRows
 	if listed {
 		TEXT("listed"+l.name, NOSPLIT, "func(c, a, b *float64, list *int32, n int)")
 		Doc("listed" + l.name + " adds the product of the n listed rows of a, 8 wide, transposed, and of b, 16 wide, to c, 8 × 16.")
 	} else {
-		TEXT("product"+l.name, NOSPLIT, "func(c, a, b *float64, n int, bias *float64)")
-		Doc("product" + l.name + " adds the product of a, n × 8, transposed, and b, n × 16, to bias in c, 8 × 16; without bias to c itself.")
+		if kind == "narrow" {
+			tile = narrowRows
+		}
+		TEXT(kind+l.name, NOSPLIT, "func(c, a, b *float64, n int, bias *float64)")
+		Doc(fmt.Sprintf("%s%s adds the product of the first %d columns of a, n × 8, transposed, and b, n × 16, to bias in c, %d × 16; without bias to c itself.",
+			kind, l.name, tile, tile))
 	}
 	Pragma("noescape")
-	rows, columns := tileRows, panelRows
+	rows, columns := tile, panelRows
 	if !l.wide() {
 		rows, columns = 4, 8
 	}
 	vectors := columns / l.lanes()
-	for r0 := 0; r0 < tileRows; r0 += rows {
+	for r0 := 0; r0 < tile; r0 += rows {
 		for c0 := 0; c0 < panelRows; c0 += columns {
 			c, a, b := Load(Param("c"), GP64()), Load(Param("a"), GP64()), Load(Param("b"), GP64())
 			n := Load(Param("n"), GP64())

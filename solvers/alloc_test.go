@@ -1,0 +1,34 @@
+package solvers_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/diffsolve/diffsolve/solvers"
+)
+
+// What a run allocates does not depend on its number of steps.
+func TestSampleAllocatesByTheRun(t *testing.T) {
+	p, _ := plane(t)
+	count := func(name string, steps int) float64 {
+		grid, err := solvers.QuadraticGrid{}.Times(p.Schedule, steps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, x0 := named(t, name), solvers.Prior(p.Schedule, 1, 32, 2)
+		x := slices.Clone(x0)
+		return testing.AllocsPerRun(5, func() {
+			copy(x, x0)
+			if _, err := solvers.Sample(context.Background(), s, p, x, &solvers.Settings{Grid: grid}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	for _, name := range []string{"ddim", "ddpm", "dpm++2m", "unipc", "heun", "dp5kappa", "eulermaruyama", "sra1", "restart"} {
+		few, many := count(name, 10), count(name, 200)
+		if few > 150 || many > few+2 {
+			t.Errorf("%s allocates %v times in 10 steps and %v times in 200, want as many, and few", name, few, many)
+		}
+	}
+}
