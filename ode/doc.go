@@ -38,7 +38,7 @@
 // # What a vector field may do
 //
 // It may return an error, which ends the integration. It must not modify its argument. The methods of this package give the first call of a trajectory a copy, and
-// one that is modified ends the integration with [ErrMutated], before harm is done; later calls may get the state itself. What a field is given it must not keep to write there.
+// one that is modified ends the integration with [ErrMutated], before harm is done; later calls may get the state itself. [FirstStage] does that for other Steppers. What a field is given it must not keep to write there.
 //
 // # What a step may assume
 //

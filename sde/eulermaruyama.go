@@ -37,7 +37,7 @@ func (s *eulerMaruyama) Cost(ode.Span, bool) int { return 1 }
 
 func (s *eulerMaruyama) Step(dst, src []float64, at ode.Span) error {
 	s.nfe++
-	if err := s.sys.Drift(s.drift, src, at.From); err != nil {
+	if err := ode.FirstStage(s.sys.Drift, s.drift, src, at, s.dw); err != nil {
 		return err
 	}
 	if err := s.w.Increment(s.dw, at.From, at.To); err != nil {

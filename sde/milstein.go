@@ -57,7 +57,7 @@ func (s *milstein) Cost(ode.Span, bool) int { return 1 }
 
 func (s *milstein) Step(dst, src []float64, at ode.Span) error {
 	s.nfe++
-	if err := s.sys.Drift(s.f, src, at.From); err != nil {
+	if err := ode.FirstStage(s.sys.Drift, s.f, src, at, s.x); err != nil {
 		return err
 	}
 	if err := s.sys.Diffusion(s.g, src, at.From); err != nil {
