@@ -302,15 +302,11 @@ func (a *adams) weigh(at Span) {
 
 // Interpolate implements Interpolator.
 func (a *adams) Interpolate(dst, from, to []float64, theta float64) error {
-	switch {
-	case theta == 0:
-		copy(dst, from)
-		return nil
-	case theta == 1:
-		copy(dst, to)
-		return nil
-	case a.starting:
+	if a.starting {
 		return a.starter.Interpolate(dst, from, to, theta)
+	}
+	if atEnd(dst, from, to, theta) {
+		return nil
 	}
 	var moments [maxAdamsOrder]float64 // of [0, θ]
 	PhiMoments(moments[:a.Order], theta*a.Linear*a.h)

@@ -215,12 +215,7 @@ func (r *expRungeKutta) combine(src []float64, carry, h float64, a []float64) []
 //
 // the solution is e^(θz)·from + h(θφ₁(θz)f₀ + θ²φ₂(θz)(f₁ - f₀) - q·ψ(θ)), where q is such that it is to at 1. ψ is positive for all z.
 func (r *expRungeKutta) Interpolate(dst, from, to []float64, theta float64) error {
-	switch theta {
-	case 0:
-		copy(dst, from)
-		return nil
-	case 1:
-		copy(dst, to)
+	if atEnd(dst, from, to, theta) {
 		return nil
 	}
 	if !r.ahead {
