@@ -164,6 +164,7 @@ func (a Adams) Stepper(f Func, n int) (Stepper, error) {
 type starter interface {
 	Interpolator
 	Counter
+	fieldIsFinite() bool
 	first() []float64         // f at the beginning of the latest step
 	last(t float64) []float64 // f at the end of it if that is at t and known, or nil
 }
@@ -255,6 +256,14 @@ func (a *adams) Step(dst, src []float64, at Span) error {
 	}
 	vec.Lin(dst, terms...)
 	return nil
+}
+
+// fieldIsFinite reports whether all values of f that the latest step used are finite.
+func (a *adams) fieldIsFinite() bool {
+	if a.starting {
+		return a.starter.fieldIsFinite()
+	}
+	return finite(a.ahead) && finite(a.past[:a.known]...)
 }
 
 // arrive adds f at the beginning of a step to the history.

@@ -17,6 +17,16 @@ func (c *counted) eval(dst, x []float64, t float64) error {
 	return c.f(dst, x, t)
 }
 
+// finite reports whether all values of the field are finite.
+func finite(values ...[]float64) bool {
+	for _, v := range values {
+		if vec.FirstNonFinite(v) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // NFE implements Counter.
 func (c *counted) NFE() int { return c.nfe }
 

@@ -198,6 +198,9 @@ func (r *expRungeKutta) Step(dst, src []float64, at Span) error {
 	return nil
 }
 
+// fieldIsFinite reports whether all stages of the latest step are finite.
+func (r *expRungeKutta) fieldIsFinite() bool { return finite(r.k...) }
+
 // combine returns the terms of carry·src + h·Σa[j]k[j].
 func (r *expRungeKutta) combine(src []float64, carry, h float64, a []float64) []vec.Term {
 	ts := append(r.terms[:0], vec.Term{C: carry, X: src})

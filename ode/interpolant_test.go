@@ -17,24 +17,26 @@ type method struct {
 	order int // of a run
 	dense int // of the interpolant: inside of the steps the order of a run is one more, or order
 	bind  func(t testing.TB, f ode.Func, n int) ode.Stepper
+
+	linear bool // takes a linear part of f exactly
 }
 
 // methods returns every method of the package, those with a linear part at -2.
 func methods() map[string]method {
 	all := map[string]method{}
 	for _, tab := range ode.Tableaus() {
-		all[tab.Name] = method{tab.Order, tab.DenseOrder(), func(_ testing.TB, f ode.Func, n int) ode.Stepper { return tab.Stepper(f, n) }}
+		all[tab.Name] = method{tab.Order, tab.DenseOrder(), func(_ testing.TB, f ode.Func, n int) ode.Stepper { return tab.Stepper(f, n) }, false}
 	}
 	const linear = -2
 	for _, tab := range ode.ExpTableaus() {
 		all[tab.Name] = method{tab.Order, min(tab.Order, 3),
-			func(_ testing.TB, f ode.Func, n int) ode.Stepper { return tab.Stepper(linear, split(f, linear), n) }}
+			func(_ testing.TB, f ode.Func, n int) ode.Stepper { return tab.Stepper(linear, split(f, linear), n) }, true}
 	}
 	for name, a := range adamsMethods() {
-		all[name] = method{a.Order, a.Order, func(t testing.TB, f ode.Func, n int) ode.Stepper { return adams(t, a, f, n) }}
+		all[name] = method{a.Order, a.Order, func(t testing.TB, f ode.Func, n int) ode.Stepper { return adams(t, a, f, n) }, false}
 		e := a
 		e.Linear = linear
-		all[name+" exponential"] = method{a.Order, a.Order, func(t testing.TB, f ode.Func, n int) ode.Stepper { return adams(t, e, split(f, linear), n) }}
+		all[name+" exponential"] = method{a.Order, a.Order, func(t testing.TB, f ode.Func, n int) ode.Stepper { return adams(t, e, split(f, linear), n) }, true}
 	}
 	return all
 }

@@ -248,14 +248,7 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 }
 
 // fieldIsFinite reports whether all stages of the latest step are finite.
-func (r *rungeKutta) fieldIsFinite() bool {
-	for _, k := range r.k[:len(r.tab.B)] {
-		if vec.FirstNonFinite(k) >= 0 {
-			return false
-		}
-	}
-	return true
-}
+func (r *rungeKutta) fieldIsFinite() bool { return finite(r.k[:len(r.tab.B)]...) }
 
 // combine returns the terms of src + h·Σw[j]k[j].
 func (r *rungeKutta) combine(src, w []float64) []vec.Term {
