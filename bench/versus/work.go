@@ -32,9 +32,10 @@ const (
 // Works returns everything that can be compared.
 func Works() []Work {
 	var out []Work
-	for _, elements := range []int{rowElements, 16 * rowElements, 341 * rowElements} {
+	// The shapes are those of pictures and latents: 3 × 32 × 32, 4 × 64 × 64, and batches of them and of 4 × 128 × 128.
+	for _, shape := range []struct{ rows, dim int }{{1, 3072}, {1, 16384}, {16, 3072}, {64, 3072}, {16, 65536}} {
 		for _, name := range []string{"ddim", "ddpm", "dpm++2m", "dpm++3m", "sdedpm++2m", "unipc", "eulerkappa", "deis"} {
-			out = append(out, stepWork(name, elements))
+			out = append(out, stepWork(name, shape.rows, shape.dim))
 		}
 	}
 	out = append(out, normalWork(65536), scoreWork("wide"), scoreWork("digits"))
@@ -51,14 +52,14 @@ func Works() []Work {
 // schedule is that of the works: VP with beta from 0.1 to 20 on [0.001, 1].
 var schedule = sde.VP{}
 
-// rowElements is the size of a row of the works without a model, a picture of 3 × 32 × 32.
-const rowElements = 3072
-
 // stepCount is the number of steps of a run without a model.
 const stepCount = 20
 
 // stored is a model whose prediction is known beforehand.
-type stored struct{ epsilon []float64 }
+type stored struct {
+	epsilon []float64
+	dim     int
+}
 
 func (stored) Kind() scoremodel.Kind { return scoremodel.Epsilon }
 
@@ -67,18 +68,21 @@ func (s stored) Predict(dst, _ []float64, _ float64) error {
 	return nil
 }
 
-// RowWise implements solvers.RowWise.
+// RowWise implements scoremodel.RowWise.
 func (stored) RowWise() bool { return true }
 
-func stepWork(name string, elements int) Work {
-	return Work{Name: fmt.Sprintf("step/%s/%d", name, elements), Group: Steps, Unit: "step", units: stepCount,
+// Rows implements scoremodel.RowModel: every row has its own prediction.
+func (s stored) Rows(first int) scoremodel.Model { return stored{s.epsilon[first*s.dim:], s.dim} }
+
+func stepWork(name string, rows, dim int) Work {
+	return Work{Name: fmt.Sprintf("step/%s/%d", name, rows*dim), Group: Steps, Unit: "step", units: stepCount,
 		start: func(threads int) (func(context.Context) error, error) {
 			s, err := solvers.ByName(name)
 			if err != nil {
 				return nil, err
 			}
-			p := solvers.Problem{Schedule: schedule, Model: stored{normals(elements)}, Dim: rowElements, Noise: sde.Fresh{Seed: 1}}
-			return sampling(s, p, solvers.TimeGrid{}, stepCount, elements/rowElements, threads)
+			p := solvers.Problem{Schedule: schedule, Model: stored{normals(rows * dim), dim}, Dim: dim, Noise: sde.Fresh{Seed: 1}}
+			return sampling(s, p, solvers.TimeGrid{}, stepCount, rows, threads)
 		}}
 }
 

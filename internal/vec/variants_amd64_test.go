@@ -140,8 +140,48 @@ func FuzzKernels(f *testing.F) {
 			if want, got := finiteTwin(x), finite(x); want != got {
 				t.Fatalf("%v: finite(%v) = %v", active, x, got)
 			}
+			small := make([]float64, n)
+			for i, v := range x {
+				small[i] = math.Min(v, expCeiling)
+			}
+			wantExp, gotExp := make([]float64, n), make([]float64, n)
+			expTwin(wantExp, small, ExpFloor)
+			exp(gotExp, small, ExpFloor)
+			compare(t, active.String()+" exp", wantExp, gotExp)
+			fuzzPanel(t, values)
 		}
 	})
+}
+
+// fuzzPanel feeds values to the kernels of panels, as often as it takes to fill one.
+func fuzzPanel(t *testing.T, values []float64) {
+	const n = 3
+	next := 0
+	draw := func(out []float64) []float64 {
+		for i := range out {
+			out[i] = values[next%len(values)]
+			next++
+		}
+		return out
+	}
+	var half, top, wantTop, sum, wantSum, gained, wantGained [PanelRows]float64
+	draw(half[:])
+	bias, gain, p := draw(make([]float64, n)), draw(make([]float64, n)), draw(make([]float64, n*PanelRows))
+	want, got := append([]float64(nil), p...), append([]float64(nil), p...)
+	logitsTwin(want, bias, gain, 0.3, &half, &wantTop)
+	logits(got, bias, gain, 0.3, &half, &top)
+	compare(t, active.String()+" logits", want, got)
+	compare(t, active.String()+" top", wantTop[:], top[:])
+	weightsTwin(want, gain, &wantTop, -45, &wantSum, &wantGained)
+	weights(got, gain, &top, -45, &sum, &gained)
+	compare(t, active.String()+" weights", want, got)
+	compare(t, active.String()+" sum", wantSum[:], sum[:])
+	compare(t, active.String()+" gained", wantGained[:], gained[:])
+	a, c := draw(make([]float64, n*TileRows)), draw(make([]float64, TileRows*PanelRows))
+	wantC, gotC := append([]float64(nil), c...), append([]float64(nil), c...)
+	productTwin(wantC, a, p, nil)
+	product(gotC, a, p, nil)
+	compare(t, active.String()+" product", wantC, gotC)
 }
 
 func BenchmarkLevels(b *testing.B) {

@@ -72,11 +72,16 @@ func (l level) normals() {
 			VPMULUDQ(spreadBits(0xCD9E8D57), w[2], second)
 			VPSRLQ(Imm(32), second, highSecond)
 			VPSRLQ(Imm(32), first, highFirst)
-			l.xor(w[1], highSecond, highSecond)
-			l.xor(w[3], highFirst, highFirst)
-			k0, k1 := l.fill(Mem{Base: keys, Disp: 16 * round}), l.fill(Mem{Base: keys, Disp: 16*round + 8})
-			l.xor(k0, highSecond, highSecond)
-			l.xor(k1, highFirst, highFirst)
+			k0, k1 := Mem{Base: keys, Disp: 16 * round}, Mem{Base: keys, Disp: 16*round + 8}
+			if l.wide() { // three operands at once
+				VPTERNLOGQ_BCST(Imm(xorOfThree), k0, w[1], highSecond)
+				VPTERNLOGQ_BCST(Imm(xorOfThree), k1, w[3], highFirst)
+			} else {
+				l.xor(w[1], highSecond, highSecond)
+				l.xor(w[3], highFirst, highFirst)
+				l.xor(l.fill(k0), highSecond, highSecond)
+				l.xor(l.fill(k1), highFirst, highFirst)
+			}
 			// A multiplication looks at the lower halves alone; at the end the upper ones are cleared.
 			words[g] = [4]VecVirtual{highSecond, second, highFirst, first}
 		}
@@ -106,6 +111,9 @@ func (l level) normals() {
 
 // normalBlock is the number of normals of a block: what AVX-512 makes in one turn.
 const normalBlock = 2 * groups * 8
+
+// xorOfThree is the truth table of a XOR b XOR c.
+const xorOfThree = 0x96
 
 // interleave returns the elements of a and b in turn.
 func (l level) interleave(a, b VecVirtual) (first, second VecVirtual) {
