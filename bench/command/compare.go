@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 )
 
 func newCompare(c *console) *cobra.Command {
-	var problems, list, grids, picture string
+	var problems, list, grids, rules, picture string
 	var needed []float64
 	var plan study.Plan
 	var asJSON, quiet bool
@@ -39,6 +40,15 @@ func newCompare(c *console) *cobra.Command {
 			}
 			if plan.Quality != 0 && plan.Quality < quality.MinRows {
 				return usagef("--quality: %d, want at least %d", plan.Quality, quality.MinRows)
+			}
+			plan.Rules = strings.Split(rules, ",")
+			for _, name := range plan.Rules {
+				if _, err := solvers.StepRule(name); err != nil {
+					return flagError("rules", err)
+				}
+			}
+			if plan.Tolerances == nil && cmd.Flags().Changed("rules") {
+				return usagef("--rules: it goes with --tolerances")
 			}
 			if err := checkControlled(plan, needed, picture); err != nil {
 				return err
@@ -78,6 +88,7 @@ func newCompare(c *console) *cobra.Command {
 	cmd.Flags().StringVar(&grids, "grids", "quadratic", "grids, separated by commas, or all")
 	cmd.Flags().IntSliceVar(&plan.NFE, "nfe", []int{5, 10, 20, 50}, "budgets of evaluations")
 	cmd.Flags().Float64SliceVar(&plan.Tolerances, "tolerances", nil, "run the adaptive of the solvers of the probability flow under error control too, at these tolerances, relative and absolute")
+	cmd.Flags().StringVar(&rules, "rules", "default", "with --tolerances, step rules, separated by commas: "+strings.Join(solvers.StepRules(), ", ")+"; the last three as published, but for the tolerances")
 	cmd.Flags().Float64SliceVar(&needed, "errors", []float64{1e-2, 1e-4, 1e-6}, "with --tolerances, errors for which the evaluations needed are printed")
 	cmd.Flags().StringVar(&picture, "png", "", "with --tolerances, file for a picture of error against evaluations")
 	cmd.Flags().IntVar(&plan.Rows, "rows", 64, "samples per run")
