@@ -2,6 +2,7 @@ package solvers_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -149,5 +150,23 @@ func TestPeersAdaptiveMutants(t *testing.T) {
 		if same > 0 {
 			t.Errorf("%s: %d of %d runs of k-diffusion come out the same", name, same, all)
 		}
+	}
+}
+
+// The step rules have names, the first of which is that of package ode.
+func TestStepRule(t *testing.T) {
+	want := map[string]ode.Control{"default": {}, "dpmsolver": solvers.DPMSolverControl(), "kdiffusion": solvers.KDiffusionControl(), "rk45": solvers.RK45Control()}
+	for i, name := range solvers.StepRules() {
+		got, err := solvers.StepRule(name)
+		if err != nil || got != want[name] || got.Check() != nil || (i == 0) != (got == ode.Control{}) {
+			t.Errorf("StepRule(%q) = %+v, %v, want %+v", name, got, err, want[name])
+		}
+		delete(want, name)
+	}
+	if len(want) > 0 {
+		t.Errorf("StepRules leaves out %v", want)
+	}
+	if _, err := solvers.StepRule("pid"); !errors.Is(err, solvers.ErrUnknown) {
+		t.Errorf("StepRule(pid): error %v, want %v", err, solvers.ErrUnknown)
 	}
 }
