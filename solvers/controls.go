@@ -62,8 +62,7 @@ func KDiffusionControl() ode.Control {
 }
 
 // RK45Control is the step rule of the ODE sampler of [song2021score], solve_ivp of SciPy with RK45: for RungeKutta with the tableau
-// ode.DP5 in Time. The tolerances are 1e-5. Only the first step is found in another way; given
-// SciPy's, the steps are the same.
+// ode.DP5 in Time. The tolerances are 1e-5. The steps are SciPy's, the first too.
 //
 // References:
 //
