@@ -37,8 +37,9 @@
 //
 // # What a vector field may do
 //
-// It may return an error, which ends the integration. It must not modify its argument. The methods of this package give the first call of a trajectory a copy, and
-// one that is modified ends the integration with [ErrMutated], before harm is done; later calls may get the state itself. [FirstStage] does that for other Steppers. What a field is given it must not keep to write there.
+// It may return an error, which ends the integration. It must not modify its argument, nor keep a slice to write there later. The methods
+// of this package give the first call of a trajectory a copy of the state, and one that modifies it ends the integration with [ErrMutated],
+// before harm is done; later calls may get the state itself. [FirstStage] does the same for other Steppers.
 //
 // # What a step may assume
 //

@@ -105,7 +105,7 @@ type Counter interface {
 // ends it with that error.
 type Observer func(at Span, x []float64) error
 
-// Errors of Integrate and Adapt, wrapped in a *StepError where a step is to blame.
+// Errors of the loops, wrapped in a *StepError where a step is to blame.
 var (
 	ErrStop               = errors.New("ode: stop")
 	ErrNonFinite          = errors.New("ode: state is not finite")
