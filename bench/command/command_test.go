@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,9 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"compare", "--tolerances", "1e-3,NaN"}, "--tolerances: NaN, want more than 0"},
 		{[]string{"compare", "--tolerances", "1e-3", "--errors", "-1"}, "--errors: -1, want more than 0"},
 		{[]string{"compare", "--tolerances", "1e-3", "--solvers", "ddim,unipc"}, "none of the solvers estimates its error"},
+		{[]string{"compare", "--tolerances", "1e-3", "--rules", "kdiffusoin"}, `--rules: unknown step rule "kdiffusoin", did you mean "kdiffusion"?`},
+		{[]string{"compare", "--rules", "rk45"}, "--rules: it goes with --tolerances"},
+		{[]string{"compare", "--tolerances", "1e-3", "--solvers", "sra1"}, "none of the solvers estimates its error on the probability flow"},
 		{[]string{"compare", "--tolerances", "1e-3", "--png", "x.jpg"}, "--png: x.jpg: want a file that ends in .png"},
 		{[]string{"compare", "--png", "x.png"}, "--png: it goes with --tolerances"},
 		{[]string{"sample", "--solver", "dpm3", "--rtol", "-1"}, "--rtol: -1, want more than 0"},
@@ -619,7 +623,7 @@ func TestGallery(t *testing.T) {
 // Under error control the errors come down with the tolerance; the rows on grids are as they are without, and the text has the two
 // tables more.
 func TestCompareTolerances(t *testing.T) {
-	args := []string{"compare", "--problems", "mixture1d", "--solvers", "ddim,etdrk3", "--nfe", "5,10,20,50", "--rows", "8"}
+	args := []string{"compare", "--problems", "mixture1d", "--solvers", "ddim,sra1,etdrk3", "--nfe", "5,10,20,50", "--rows", "8"}
 	var plain, got []study.Comparison
 	document(t, &plain, append(args, "--json")...)
 	args = append(args, "--tolerances", "1e-2,1e-5")
@@ -652,6 +656,26 @@ func TestCompareTolerances(t *testing.T) {
 	}
 	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "\x89PNG") {
 		t.Errorf("the picture: %v", err)
+	}
+}
+
+// The published step rules beside the default: other runs of the same solver, told apart in both tables.
+func TestCompareRules(t *testing.T) {
+	args := []string{"compare", "--problems", "mixture2d", "--solvers", "dpm3", "--nfe", "30", "--rows", "4", "--tolerances", "1e-2,1e-3", "--rules", "default,dpmsolver,kdiffusion"}
+	var got []study.Comparison
+	document(t, &got, append(args, "--json")...)
+	runs := map[string][]int{}
+	for _, c := range got {
+		runs[c.Grid] = append(runs[c.Grid], c.NFE)
+		if c.Tolerance != nil && !(*c.RMSE < 30**c.Tolerance) {
+			t.Errorf("%s: error %.2g at the tolerance %g", c.Grid, *c.RMSE, *c.Tolerance)
+		}
+	}
+	if a, b, c := runs["adaptive"], runs["adaptive dpmsolver"], runs["adaptive kdiffusion"]; len(a) != 2 || len(b) != 2 || len(c) != 2 || slices.Equal(a, b) || slices.Equal(b, c) {
+		t.Errorf("evaluations %v, want two of each rule, and not the same", runs)
+	}
+	if status, out, _ := call(t, args...); status != 0 || !strings.Contains(out, "dpm3 by kdiffusion") || !strings.Contains(out, "adaptive dpmsolver") {
+		t.Errorf("compare prints %d %q", status, out)
 	}
 }
 

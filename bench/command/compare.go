@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,7 @@ import (
 )
 
 func newCompare(c *console) *cobra.Command {
-	var problems, list, grids, picture, real, classes string
+	var problems, list, grids, rules, picture, real, classes string
 	var needed []float64
 	var plan study.Plan
 	var asJSON, quiet bool
@@ -43,6 +44,15 @@ func newCompare(c *console) *cobra.Command {
 			}
 			if err := readReal(&plan, real, classes); err != nil {
 				return err
+			}
+			plan.Rules = strings.Split(rules, ",")
+			for _, name := range plan.Rules {
+				if _, err := solvers.StepRule(name); err != nil {
+					return flagError("rules", err)
+				}
+			}
+			if plan.Tolerances == nil && cmd.Flags().Changed("rules") {
+				return usagef("--rules: it goes with --tolerances")
 			}
 			if err := checkControlled(plan, needed, picture); err != nil {
 				return err
@@ -81,7 +91,8 @@ func newCompare(c *console) *cobra.Command {
 	cmd.Flags().StringVar(&list, "solvers", "all", "solvers, separated by commas, or all")
 	cmd.Flags().StringVar(&grids, "grids", "quadratic", "grids, separated by commas, or all")
 	cmd.Flags().IntSliceVar(&plan.NFE, "nfe", []int{5, 10, 20, 50}, "budgets of evaluations")
-	cmd.Flags().Float64SliceVar(&plan.Tolerances, "tolerances", nil, "run the adaptive of the solvers under error control too, at these tolerances, relative and absolute")
+	cmd.Flags().Float64SliceVar(&plan.Tolerances, "tolerances", nil, "run the adaptive of the solvers of the probability flow under error control too, at these tolerances, relative and absolute")
+	cmd.Flags().StringVar(&rules, "rules", "default", "with --tolerances, step rules, separated by commas: "+strings.Join(solvers.StepRules(), ", ")+"; the last three as published, but for the tolerances")
 	cmd.Flags().Float64SliceVar(&needed, "errors", []float64{1e-2, 1e-4, 1e-6}, "with --tolerances, errors for which the evaluations needed are printed")
 	cmd.Flags().StringVar(&picture, "png", "", "with --tolerances, file for a picture of error against evaluations")
 	cmd.Flags().IntVar(&plan.Rows, "rows", 64, "samples per run")
@@ -136,8 +147,8 @@ func checkControlled(plan study.Plan, needed []float64, picture string) error {
 		}
 		return nil
 	}
-	if !slices.ContainsFunc(plan.Solvers, func(s solvers.Solver) bool { return s.Info().Adaptive }) {
-		return usagef("--tolerances: none of the solvers estimates its error; bench list --json says which do")
+	if !slices.ContainsFunc(plan.Solvers, func(s solvers.Solver) bool { return s.Info().Adaptive && !s.Info().Stochastic }) {
+		return usagef("--tolerances: none of the solvers estimates its error on the probability flow; bench list --json says which do")
 	}
 	return checkPicture(picture)
 }

@@ -23,6 +23,7 @@ func TestFamilyOf(t *testing.T) {
 	want := map[string]string{
 		"euler": "Runge–Kutta in time t", "dp5": "Runge–Kutta in time t", "rk4kappa": "Runge–Kutta in κ = σ/α", "heunlambda": "Runge–Kutta in λ = log(α/σ)",
 		"ddim": "Exponential, single-step", "ddim:eta=0.5": "Stochastic", "dpm2": "Exponential, single-step", "dpm++3s": "Exponential, single-step",
+		"heunalpha:alpha=0.7": "Runge–Kutta in κ = σ/α", "lawson4": "Exponential, single-step", "unipc": "Multistep", "bdia": "Multistep", "sra1": "Stochastic", "lcm": "Stochastic",
 		"dpm++2m": "Multistep", "dpm++2m:variant=heun": "Multistep", "expadams3": "Multistep", "abkappa": "Multistep", "abm:order=3": "Multistep",
 		"ddpm": "Stochastic", "eulermaruyama": "Stochastic", "tomorrows": "Other", "": "Other",
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/diffsolve/diffsolve/bench/study"
 )
@@ -45,7 +46,11 @@ func controlled(list []study.Comparison) (out []*table) {
 			if c.Problem != problem || c.Tolerance == nil || c.RMSE == nil {
 				continue
 			}
-			t.Groups[0].Rows = append(t.Groups[0].Rows, texts(c.Solver, strconv.FormatFloat(*c.Tolerance, 'g', -1, 64), strconv.Itoa(c.Steps),
+			name := c.Solver
+			if _, rule, ok := strings.Cut(c.Grid, " "); ok {
+				name += " by " + rule
+			}
+			t.Groups[0].Rows = append(t.Groups[0].Rows, texts(name, strconv.FormatFloat(*c.Tolerance, 'g', -1, 64), strconv.Itoa(c.Steps),
 				strconv.Itoa(*c.Rejected), strconv.Itoa(c.NFE), compact(*c.RMSE), compact(*c.RMSE / *c.Tolerance)))
 		}
 		out = append(out, t)
@@ -152,12 +157,14 @@ func adaptiveFigure(list []study.Comparison) *figure {
 		}
 		const beyond = 1e4 // as in a contest
 		box.ymax = math.Min(box.ymax, beyond*least[0].y)
-		slices.SortStableFunc(grids, func(a, b string) int { return cmp.Compare(btoi(b == "adaptive"), btoi(a == "adaptive")) })
+		slices.SortStableFunc(grids, func(a, b string) int {
+			return cmp.Compare(btoi(strings.HasPrefix(b, "adaptive")), btoi(strings.HasPrefix(a, "adaptive")))
+		})
 		var charts []*chart
 		for _, grid := range grids {
 			title := "on the grid " + grid
-			if grid == "adaptive" {
-				title = "under error control"
+			if rule, ok := strings.CutPrefix(grid, "adaptive"); ok {
+				title = "under error control" + rule
 			}
 			for _, u := range byGrid[grid] {
 				slices.SortFunc(u.points, func(a, b point) int { return cmp.Compare(a.x, b.x) })
