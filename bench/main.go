@@ -10,4 +10,4 @@ import (
 	"github.com/diffsolve/diffsolve/bench/command"
 )
 
-func main() { os.Exit(command.Main()) }
+func main() { os.Exit(command.Program{}.Main()) }

@@ -119,8 +119,11 @@ func (a Adams) Evaluations(steps int) int {
 	}
 }
 
-// Stepper binds a to f for states of n elements. The result is a Deriver. With a corrector it is an Estimator, unless
+// Stepper binds a to f for states of n elements. The result is a Deriver, a Counter and an Interpolator. With a corrector it is an Estimator, unless
 // the starting method has no embedded solution; none of those with a linear part has one, so that they need Ramp.
+//
+// The interpolant is the polynomial of the step integrated to inside of it: it costs no evaluation, and vanishes with the power of a step's length
+// with which the step's error does. Starting steps have Hermite's, which is as good as they are. With the predictor alone its slope jumps from step to step.
 //
 // The estimate is Milne's device [milne1926]. The errors of the predictor and of the corrector are the integrals P and C of the
 // polynomials that vanish at their nodes, times the same divided difference of f; their results differ by (P - C) times that, and
@@ -133,13 +136,14 @@ func (a Adams) Stepper(f Func, n int) (Stepper, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
 	}
-	s := &adams{Adams: a, f: f, starts: a.startSteps(), past: make([][]float64, a.Order), terms: make([]vec.Term, 0, a.Order+2)}
+	s := &adams{Adams: a, counted: counted{f: f}, starts: a.startSteps(), past: make([][]float64, a.Order), terms: make([]vec.Term, 0, a.Order+2)}
 	for i := range s.past {
 		s.past[i] = make([]float64, n)
 	}
 	estimates := a.Mode != Bashforth
+	s.trial = make([]float64, n)
 	if a.Mode != Bashforth {
-		s.trial, s.ahead = make([]float64, n), make([]float64, n)
+		s.ahead = make([]float64, n)
 	}
 	if s.starts > 0 {
 		if tab := a.start(); a.Linear != 0 {
@@ -158,8 +162,9 @@ func (a Adams) Stepper(f Func, n int) (Stepper, error) {
 
 // A starter is a stepper whose evaluations at the ends of a step can be had.
 type starter interface {
-	Stepper
+	Interpolator
 	Counter
+	fieldIsFinite() bool
 	first() []float64         // f at the beginning of the latest step
 	last(t float64) []float64 // f at the end of it if that is at t and known, or nil
 }
@@ -173,24 +178,29 @@ func (r *rungeKutta) last(t float64) []float64 {
 	return r.k[r.end]
 }
 
-func (r *expRungeKutta) first() []float64         { return r.k[0] }
-func (r *expRungeKutta) last(t float64) []float64 { return nil }
+func (r *expRungeKutta) first() []float64 { return r.k[0] }
+
+func (r *expRungeKutta) last(t float64) []float64 {
+	if !r.ahead || r.at.To != t {
+		return nil
+	}
+	return r.end
+}
 
 type adams struct {
 	Adams
-	f       Func
+	counted         // the evaluations, but for the starter's
 	starter starter // nil if there are no starting steps
 	starts  int
 
 	past     [][]float64            // the latest values of f, newest first
 	times    [maxAdamsOrder]float64 // and where they were taken
 	known    int
-	trial    []float64 // the predicted state
+	trial    []float64 // the predicted state, or where a trajectory begins
 	ahead    []float64 // f there
 	arrived  bool      // in mode PEC: ahead becomes the newest value
 	starting bool      // the latest step was the starter's
 	terms    []vec.Term
-	nfe      int // evaluations, but for the starter's
 
 	// Of the latest step, in units of it: 0 is its beginning and 1 its end.
 	h                    float64
@@ -198,6 +208,7 @@ type adams struct {
 	moments              [maxAdamsOrder + 1]float64
 	predictor, corrector [maxAdamsOrder]float64 // weights
 	predicted, corrected int                    // numbers of nodes
+	inner                [maxAdamsOrder]float64 // weights of the interpolant
 }
 
 func (a *adams) Step(dst, src []float64, at Span) error {
@@ -217,7 +228,7 @@ func (a *adams) Step(dst, src []float64, at Span) error {
 		return nil
 	}
 	if !at.Retry {
-		if err := a.arrive(src, at.From); err != nil {
+		if err := a.arrive(src, at); err != nil {
 			return err
 		}
 	}
@@ -247,20 +258,28 @@ func (a *adams) Step(dst, src []float64, at Span) error {
 	return nil
 }
 
+// fieldIsFinite reports whether all values of f that the latest step used are finite.
+func (a *adams) fieldIsFinite() bool {
+	if a.starting {
+		return a.starter.fieldIsFinite()
+	}
+	return finite(a.ahead) && finite(a.past[:a.known]...)
+}
+
 // arrive adds f at the beginning of a step to the history.
-func (a *adams) arrive(src []float64, t float64) error {
-	value := a.push(t)
+func (a *adams) arrive(src []float64, at Span) error {
+	value := a.push(at.From)
 	if a.arrived {
 		a.past[0], a.ahead = a.ahead, a.past[0]
 		return nil
 	}
 	if a.starter != nil && a.known > 1 {
-		if last := a.starter.last(t); last != nil {
+		if last := a.starter.last(at.From); last != nil {
 			copy(value, last)
 			return nil
 		}
 	}
-	return a.eval(value, src, t)
+	return a.begin(value, src, at, a.trial)
 }
 
 // push makes room for a value of f at the time t and returns where to write it.
@@ -290,17 +309,50 @@ func (a *adams) weigh(at Span) {
 	}
 }
 
+// Interpolate implements Interpolator.
+func (a *adams) Interpolate(dst, from, to []float64, theta float64) error {
+	if a.starting {
+		return a.starter.Interpolate(dst, from, to, theta)
+	}
+	if atEnd(dst, from, to, theta) {
+		return nil
+	}
+	var moments [maxAdamsOrder]float64 // of [0, θ]
+	PhiMoments(moments[:a.Order], theta*a.Linear*a.h)
+	power := theta
+	for k := range moments {
+		moments[k] *= power
+		power *= theta
+	}
+	carry := 1.0
+	if a.Linear != 0 {
+		carry = math.Exp(theta * a.Linear * a.h)
+	}
+	terms := append(a.terms[:0], vec.Term{C: carry, X: from})
+	weights := a.inner[:a.predicted]
+	if a.Mode == Bashforth {
+		LagrangeWeights(weights, a.nodes[1:a.predicted+1], moments[:])
+	} else {
+		weights = a.inner[:a.corrected]
+		LagrangeWeights(weights, a.nodes[:a.corrected], moments[:])
+		terms = append(terms, vec.Term{C: a.h * weights[0], X: a.ahead})
+		weights = weights[1:]
+	}
+	for j, w := range weights {
+		terms = append(terms, vec.Term{C: a.h * w, X: a.past[j]})
+	}
+	vec.Lin(dst, terms...)
+	return nil
+}
+
+// Power implements Deriver.
+func (a *adams) Power() float64 { return float64(a.Order + 1) }
+
 func (a *adams) Derivative(dst, x []float64, t float64) error {
 	return linearDerivative(dst, x, t, a.Linear, a.eval)
 }
 
-// eval evaluates the vector field.
-func (a *adams) eval(dst, x []float64, t float64) error {
-	a.nfe++
-	return a.f(dst, x, t)
-}
-
-// NFE and Cost implement Counter. There is no interpolant.
+// NFE and Cost implement Counter.
 func (a *adams) NFE() int {
 	if a.starter == nil {
 		return a.nfe
@@ -308,13 +360,13 @@ func (a *adams) NFE() int {
 	return a.nfe + a.starter.NFE()
 }
 
-func (a *adams) Cost(at Span, _ bool) int {
+func (a *adams) Cost(at Span, interpolate bool) int {
 	known := a.known
 	if at.Fresh() {
 		known = 0
 	}
 	if at.Retry && a.starting || !at.Retry && known < a.starts {
-		return a.starter.Cost(at, false)
+		return a.starter.Cost(at, interpolate)
 	}
 	n := 0
 	if a.Mode != Bashforth {

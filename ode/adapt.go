@@ -115,9 +115,8 @@ func (c Control) settings(n int, span float64) (Control, error) {
 	return c, nil
 }
 
-// firstStep is the starting step of [hairer1993, II.4]: the length at which an
-// Euler step would commit about a hundredth of the tolerance, judged from the
-// derivative and from how much it changes over a trial step. The trial is kept inside [t0, t1].
+// firstStep is the starting step of [hairer1993, II.4]: with the power q of the length with which errors vanish, the length h at which h^q times the
+// derivative, or its change over a trial step if that is more, is a hundredth of the tolerance. The trial is kept inside [t0, t1].
 func (c Control) firstStep(d Deriver, x []float64, t0, t1 float64) (float64, error) {
 	f0, f1, y := make([]float64, len(x)), make([]float64, len(x)), slices.Clone(x)
 	if err := d.Derivative(f0, y, t0); err != nil {
@@ -152,7 +151,7 @@ func (c Control) firstStep(d Deriver, x []float64, t0, t1 float64) (float64, err
 	}
 	h1 := math.Max(1e-6, 1e-3*h0)
 	if worst := math.Max(d1, d2); worst > 1e-15 {
-		h1 = math.Sqrt(0.01 / worst)
+		h1 = math.Pow(0.01/worst, 1/d.Power())
 	}
 	return math.Min(math.Min(100*h0, h1), span), nil
 }

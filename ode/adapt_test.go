@@ -246,11 +246,11 @@ func TestAdaptFirstStep(t *testing.T) {
 		abs, rel float64
 		want     float64
 	}{
-		// |x| = |f| = 1 gives a trial of 0.01. There f has changed by 1.01² - 1 = 0.0201, so an
-		// Euler step commits (2.01/2)h², which the rule sets to 0.01 of the tolerance 2e-6, without the 1/2.
-		{"x' = x²", func(x float64) float64 { return x * x }, 1, 1e-6, 1e-6, math.Sqrt(0.01 * 2e-6 / 2.01)},
+		// |x| = |f| = 1 gives a trial of 0.01. There f has changed by 1.01² - 1 = 0.0201, so the second derivative is
+		// near 2.01. The rule sets 2.01h⁵ to 0.01 of the tolerance 2e-6.
+		{"x' = x²", func(x float64) float64 { return x * x }, 1, 1e-6, 1e-6, math.Pow(0.01*2e-6/2.01, 0.2)},
 		// The derivative bounds the step where the second one is less.
-		{"x' = 1", func(x float64) float64 { return 1 }, 1, 1e-6, 1e-6, math.Sqrt(0.01 * 2e-6)},
+		{"x' = 1", func(x float64) float64 { return 1 }, 1, 1e-6, 1e-6, math.Pow(0.01*2e-6, 0.2)},
 		// A hundred times the trial, for a small x, at a tolerance that would allow more.
 		{"a hundred trials", func(x float64) float64 { return 1 }, 1e-3, 1, 1, 1e-3},
 		// Nothing is known: the least first step.

@@ -83,14 +83,22 @@ func (r *rungeKutta) fill(from []float64) error {
 	return nil
 }
 
-// Interpolate implements Interpolator.
-func (r *rungeKutta) Interpolate(dst, from, to []float64, theta float64) error {
+// atEnd reports whether theta is an end of a step, and if so writes the state there to dst, as every Interpolator does.
+func atEnd(dst, from, to []float64, theta float64) bool {
 	switch theta {
 	case 0:
 		copy(dst, from)
-		return nil
 	case 1:
 		copy(dst, to)
+	default:
+		return false
+	}
+	return true
+}
+
+// Interpolate implements Interpolator.
+func (r *rungeKutta) Interpolate(dst, from, to []float64, theta float64) error {
+	if atEnd(dst, from, to, theta) {
 		return nil
 	}
 	if err := r.reach(to); err != nil {

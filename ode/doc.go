@@ -1,6 +1,11 @@
 // Package ode advances dx/dt = f(x, t) step by step. It knows nothing of
-// diffusion: it holds the module's only time loops, explicit Runge–Kutta methods, Adams methods, exponential
-// time differencing, step-size control, dense output and events, and everything else is a [Stepper] that runs in them.
+// diffusion. A method is a [Stepper]: explicit Runge–Kutta methods, Adams methods and exponential time differencing are here, others elsewhere.
+// The loops that run them, the module's only time loops, are here too, with step-size control, output inside of steps and events:
+//
+//	                     steps on a grid   steps under error control
+//	every step seen      Integrate         Control.Adapt, Control.AdaptRows
+//	times and events     Solve             Control.Solve
+//	a loop of one's own  Spans             Control.Start
 //
 // A state is a []float64 of one or more rows, a batch that moves in step. Time may
 // run either way; samplers run it down. The times of a fixed grid are used as they
@@ -22,16 +27,19 @@
 //	st := ode.DOP853.Stepper(f, len(x)).(ode.Estimator)
 //	stats, err := ode.Control{Rel: 1e-9, Abs: 1e-12, MaxNFE: 10_000}.Adapt(ctx, st, x, 1, 0, nil)
 //
-// [Control.Solve] also shows the state at given times and finds events. Both come from the interpolant of the method, a polynomial over each
-// accepted step, so they change no step and no bit of the result. The tableaus have Hermite's cubic; DP5 and Tsit5 have a quartic and DOP853 one of degree 7.
-// [Control.Start] hands out the steps one at a time, for loops of one's own.
-//
 // Steps under error control serve all rows of a state, and the worst row decides; [Control.AdaptRows] gives each row steps of its own.
+//
+// # Inside of steps
+//
+// [Solve] and [Control.Solve] show the state at the times of an [Output] and find its events. Both come from the method's interpolant over each
+// accepted step, so they change no step and no bit of the result. The tableaus have Hermite's cubic, but DP5 and Tsit5 a quartic and DOP853 a polynomial of
+// degree 7; an exponential method has a cubic that knows its linear part; an Adams method has the polynomial that it integrates, at no cost.
 //
 // # What a vector field may do
 //
-// It may return an error, which ends the integration. It must not modify its argument: a method of this package gives it a copy of the state, and one that modifies it at the
-// first call of a trajectory is told so by [ErrMutated]. It may read what it was given later, at no use, but must not write there.
+// It may return an error, which ends the integration. It must not modify its argument, nor keep a slice to write there later. The methods
+// of this package give the first call of a trajectory a copy of the state, and one that modifies it ends the integration with [ErrMutated],
+// before harm is done; later calls may get the state itself. [FirstStage] does the same for other Steppers.
 //
 // # What a step may assume
 //

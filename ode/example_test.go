@@ -106,6 +106,30 @@ func ExampleControl_Solve() {
 	// event reached at 1.000000, speed 10.000000, <nil>
 }
 
+// A fixed grid is as it is; the state in between is asked for, and comes from the interpolant.
+func ExampleSolve() {
+	grow := func(dst, x []float64, _ float64) error {
+		dst[0] = x[0]
+		return nil
+	}
+	x := []float64{1}
+	grid := []float64{0, 0.1, 0.2, 0.4, 0.7, 1}
+	res, err := ode.Solve(context.Background(), ode.Tsit5.Stepper(grow, 1), x, grid, ode.Output{
+		Times: []float64{0.25, 0.5, 0.75},
+		Write: func(_ int, t float64, x []float64) error {
+			fmt.Printf("at %.2f %.6f, e^t is %.6f\n", t, x[0], math.Exp(t))
+			return nil
+		},
+		Events: []ode.Event{{G: func(x []float64, _ float64) float64 { return x[0] - 2 }}},
+	})
+	fmt.Printf("2 at %.6f, log 2 is %.6f, %v\n", res.Events[0].T, math.Ln2, err)
+	// Output:
+	// at 0.25 1.284025, e^t is 1.284025
+	// at 0.50 1.648721, e^t is 1.648721
+	// at 0.75 2.117000, e^t is 2.117000
+	// 2 at 0.693147, log 2 is 0.693147, <nil>
+}
+
 // A loop of one's own sees every step and its error, and may stop when it likes.
 func ExampleIntegration() {
 	grow := func(dst, x []float64, _ float64) error {

@@ -131,13 +131,15 @@ func Lawson(name string, tab Tableau) ExpTableau {
 // Evaluations returns the evaluations of f that a step takes.
 func (tab ExpTableau) Evaluations() int { return len(tab.C) }
 
-// Stepper binds tab to x' = linear·x + f(x, t) for states of n elements. The result is a Deriver.
+// Stepper binds tab to x' = linear·x + f(x, t) for states of n elements. The result is a Deriver, a Counter and an Interpolator. The interpolant is the
+// solution for the quadratic f that has the values of f at both ends, and takes the state from the one end to the other. Without a linear part it is
+// Hermite's cubic, and it is of order 3 as that is, or of the method's if that is less.
 func (tab ExpTableau) Stepper(linear float64, f Func, n int) Stepper { return tab.bind(linear, f, n) }
 
 func (tab ExpTableau) bind(linear float64, f Func, n int) *expRungeKutta {
 	s := len(tab.C)
-	r := &expRungeKutta{tab: tab, linear: linear, f: f, a: NewExpCoefficients(tab.A), x: make([]float64, n),
-		k: make([][]float64, s), terms: make([]vec.Term, 0, s+1)}
+	r := &expRungeKutta{counted: counted{f: f}, tab: tab, linear: linear, a: NewExpCoefficients(tab.A), x: make([]float64, n),
+		k: make([][]float64, s), terms: make([]vec.Term, 0, max(s+1, 4))}
 	for i := range r.k {
 		r.k[i] = make([]float64, n)
 	}
@@ -145,38 +147,44 @@ func (tab ExpTableau) bind(linear float64, f Func, n int) *expRungeKutta {
 }
 
 type expRungeKutta struct {
+	counted
 	tab    ExpTableau
 	linear float64
-	f      Func
 	a      *ExpCoefficients
 	k      [][]float64 // the stages
 	x      []float64   // the argument of a stage
 	terms  []vec.Term
-	nfe    int
+	at     Span      // the latest step
+	end    []float64 // f at the end of it, nil until it is used
+	ahead  bool      // end holds that
 }
 
-// eval evaluates the vector field.
-func (r *expRungeKutta) eval(dst, x []float64, t float64) error {
-	r.nfe++
-	return r.f(dst, x, t)
-}
-
-// NFE and Cost implement Counter. There is no interpolant.
-func (r *expRungeKutta) NFE() int { return r.nfe }
-
-func (r *expRungeKutta) Cost(at Span, _ bool) int {
-	if at.Retry {
-		return len(r.k) - 1
+func (r *expRungeKutta) Cost(at Span, interpolate bool) int {
+	n := len(r.k)
+	if at.Retry || r.continues(at) {
+		n--
 	}
-	return len(r.k)
+	if interpolate {
+		n++
+	}
+	return n
 }
+
+// continues reports whether the first stage of the step over at is known from the latest step.
+func (r *expRungeKutta) continues(at Span) bool { return !at.Fresh() && r.ahead && at.From == r.at.To }
 
 func (r *expRungeKutta) Step(dst, src []float64, at Span) error {
-	if !at.Retry { // k[0] depends on From and src alone
-		if err := r.eval(r.k[0], src, at.From); err != nil {
+	switch {
+	case at.Retry:
+		// k[0] depends on From and src alone.
+	case r.continues(at):
+		r.k[0], r.end = r.end, r.k[0]
+	default:
+		if err := r.begin(r.k[0], src, at, r.x); err != nil {
 			return err
 		}
 	}
+	r.at, r.ahead = at, false
 	h := at.H()
 	a := r.a.At(r.linear * h)
 	for i := 1; i < len(r.k); i++ {
@@ -190,6 +198,9 @@ func (r *expRungeKutta) Step(dst, src []float64, at Span) error {
 	return nil
 }
 
+// fieldIsFinite reports whether all stages of the latest step are finite.
+func (r *expRungeKutta) fieldIsFinite() bool { return finite(r.k...) }
+
 // combine returns the terms of carry·src + h·Σa[j]k[j].
 func (r *expRungeKutta) combine(src []float64, carry, h float64, a []float64) []vec.Term {
 	ts := append(r.terms[:0], vec.Term{C: carry, X: src})
@@ -200,6 +211,45 @@ func (r *expRungeKutta) combine(src []float64, carry, h float64, a []float64) []
 	}
 	return ts
 }
+
+// Interpolate implements Interpolator. With f(s) = f₀ + s(f₁ - f₀) + q·s(s-1) at the fraction s of the step, and
+//
+//	ψ(θ) = ∫₀^θ e^(z(θ-s)) s(1-s) ds = θ²φ₂(θz) - 2θ³φ₃(θz),
+//
+// the solution is e^(θz)·from + h(θφ₁(θz)f₀ + θ²φ₂(θz)(f₁ - f₀) - q·ψ(θ)), where q is such that it is to at 1. ψ is positive for all z.
+func (r *expRungeKutta) Interpolate(dst, from, to []float64, theta float64) error {
+	if atEnd(dst, from, to, theta) {
+		return nil
+	}
+	if !r.ahead {
+		if r.end == nil {
+			r.end = make([]float64, len(to))
+		}
+		if err := r.eval(r.end, to, r.at.To); err != nil {
+			return err
+		}
+		r.ahead = true
+	}
+	h := r.at.H()
+	// The weights of from, f₀ and f₁ without q, and ψ.
+	weights := func(theta float64) (w [3]float64, psi float64) {
+		z := theta * r.linear * h
+		first, second := theta*Phi(1, z), theta*theta*Phi(2, z)
+		return [3]float64{math.Exp(z), h * (first - second), h * second}, second - 2*theta*theta*theta*Phi(3, z)
+	}
+	whole, psiOne := weights(1)
+	w, psi := weights(theta)
+	share := psi / psiOne
+	for i := range w {
+		w[i] -= share * whole[i]
+	}
+	vec.Lin(dst, append(r.terms[:0], vec.Term{C: w[0], X: from}, vec.Term{C: share, X: to},
+		vec.Term{C: w[1], X: r.k[0]}, vec.Term{C: w[2], X: r.end})...)
+	return nil
+}
+
+// Power implements Deriver.
+func (r *expRungeKutta) Power() float64 { return float64(r.tab.Order + 1) }
 
 func (r *expRungeKutta) Derivative(dst, x []float64, t float64) error {
 	return linearDerivative(dst, x, t, r.linear, r.eval)

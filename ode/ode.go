@@ -85,6 +85,10 @@ type PairEstimator interface {
 type Deriver interface {
 	// Derivative writes dx/dt at (x, t) to dst.
 	Derivative(dst, x []float64, t float64) error
+
+	// Power returns the power of a step's length with which the error that steps are judged by vanishes: what LocalError, or LocalErrors if
+	// there is that, returns after a step, or else the order plus one.
+	Power() float64
 }
 
 // A Counter is a Stepper that counts the evaluations of its vector field: exactly the calls that the user's function saw.
@@ -101,7 +105,7 @@ type Counter interface {
 // ends it with that error.
 type Observer func(at Span, x []float64) error
 
-// Errors of Integrate and Adapt, wrapped in a *StepError where a step is to blame.
+// Errors of the loops, wrapped in a *StepError where a step is to blame.
 var (
 	ErrStop               = errors.New("ode: stop")
 	ErrNonFinite          = errors.New("ode: state is not finite")
@@ -231,44 +235,72 @@ func CheckGrid(grid []float64) error {
 //
 // Errors: ErrGrid before any step; otherwise a *StepError that wraps ErrNonFinite,
 // the context's error, or what st or observe returned.
-func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Observer) (stats Stats, err error) {
+func Integrate(ctx context.Context, st Stepper, x, grid []float64, observe Observer) (Stats, error) {
+	res, err := Solve(ctx, st, x, grid, Output{Observe: observe})
+	return res.Stats, err
+}
+
+// Solve is Integrate with output at given times and events, as Control.Solve is Adapt with them. x becomes the state at Result.T: the last time of
+// grid, or the time of a terminal event, at which the Status is EventReached, or the end of the last good step.
+//
+// Errors: those of Integrate; ErrTime, ErrEvent and ErrNoInterpolant before any step; a *StepError that wraps ErrEvent if an event's function is NaN, or
+// what Write returned.
+func Solve(ctx context.Context, st Stepper, x, grid []float64, out Output) (res Result, err error) {
 	if err := CheckGrid(grid); err != nil {
-		return stats, err
+		return res, err
 	}
+	res.T = grid[0]
+	show, err := out.over(st, len(x), grid[0], grid[len(grid)-1])
+	if err != nil {
+		return res, err
+	}
+	end := func(s Status, at Span, element int, err error) (Result, error) {
+		res.Status = s
+		return res, &StepError{at, element, err}
+	}
+	start := Span{From: grid[0], To: grid[1], N: len(grid) - 1}
 	if i := vec.FirstNonFinite(x); i >= 0 {
-		stats.Status = NonFinite
-		return stats, &StepError{At: Span{From: grid[0], To: grid[1], N: len(grid) - 1}, Element: i, Err: ErrNonFinite}
+		return end(NonFinite, start, i, ErrNonFinite)
 	}
 	now, next := x, make([]float64, len(x))
 	defer func() { settle(x, now) }()
 	if counter, ok := st.(Counter); ok {
 		before := counter.NFE()
-		defer func() { stats.NFE = counter.NFE() - before }()
+		defer func() { res.NFE = counter.NFE() - before }()
+	}
+	if err := show.start(now); err != nil {
+		res.Stats, err = res.halt(start, err)
+		return res, err
 	}
 	for at := range Spans(grid) {
 		if err := ctx.Err(); err != nil {
-			stats.Status = Cancelled
-			return stats, &StepError{at, -1, err}
+			return end(Cancelled, at, -1, err)
 		}
 		if err := st.Step(next, now, at); err != nil {
-			stats.Status = statusOf(err)
-			return stats, &StepError{at, -1, err}
+			return end(statusOf(err), at, -1, err)
 		}
 		if i := vec.FirstNonFinite(next); i >= 0 {
 			err := nonFinite(st)
-			stats.Status = statusOf(err)
-			return stats, &StepError{at, i, err}
+			return end(statusOf(err), at, i, err)
 		}
 		now, next = next, now
-		stats.accept(at)
-		if observe != nil {
-			if err := observe(at, now); err != nil {
-				return stats.halt(at, err)
-			}
+		res.accept(at)
+		res.T = at.To
+		last, err := show.step(&res, at, next, now)
+		if last != nil {
+			res.T, res.Status = last.T, EventReached
+			copy(now, last.X)
+		}
+		if err != nil {
+			res.Stats, err = res.halt(at, err)
+			return res, err
+		}
+		if last != nil {
+			return res, nil
 		}
 	}
-	stats.Status = Done
-	return stats, nil
+	res.Status = Done
+	return res, nil
 }
 
 // Walk advances x, in place, over the times of grid with st. It is Integrate without checks, observer and

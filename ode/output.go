@@ -28,31 +28,39 @@ type Result struct {
 	Events []Occurrence // in the order of the integration
 }
 
-// check returns an error if the output does not fit an integration of st from t0 to t1, and reports whether it needs the interpolant.
-func (o Output) check(st Stepper, t0, t1 float64) (inside bool, err error) {
+// over returns the output at work on an integration of st from t0 to t1, of a state of n elements.
+//
+// Errors: ErrTime, ErrEvent and ErrNoInterpolant if it does not fit.
+func (o Output) over(st Stepper, n int, t0, t1 float64) (*showing, error) {
 	if len(o.Times) > 0 && o.Write == nil {
-		return false, fmt.Errorf("%w: there are %d times and no Write", ErrTime, len(o.Times))
+		return nil, fmt.Errorf("%w: there are %d times and no Write", ErrTime, len(o.Times))
 	}
-	down := t1 < t0
+	inside, down := false, t1 < t0
 	for i, t := range o.Times {
 		if !(min(t0, t1) <= t && t <= max(t0, t1)) {
-			return false, fmt.Errorf("%w: time %d is %v, want it from %v to %v", ErrTime, i, t, t0, t1)
+			return nil, fmt.Errorf("%w: time %d is %v, want it from %v to %v", ErrTime, i, t, t0, t1)
 		}
 		if i > 0 && (t == o.Times[i-1] || (t < o.Times[i-1]) != down) {
-			return false, fmt.Errorf("%w: times %d and %d are %v and %v, not in strict order from %v to %v", ErrTime, i-1, i, o.Times[i-1], t, t0, t1)
+			return nil, fmt.Errorf("%w: times %d and %d are %v and %v, not in strict order from %v to %v", ErrTime, i-1, i, o.Times[i-1], t, t0, t1)
 		}
 		inside = inside || t != t0 && t != t1
 	}
 	for i, e := range o.Events {
 		if err := e.check(i); err != nil {
-			return false, err
+			return nil, err
 		}
 		inside = true
 	}
-	if _, ok := st.(Interpolator); inside && !ok {
-		return false, ErrNoInterpolant
+	s := &showing{Output: o, t0: t0, t1: t1}
+	if !inside {
+		return s, nil
 	}
-	return inside, nil
+	var ok bool
+	if s.inside, ok = st.(Interpolator); !ok {
+		return nil, ErrNoInterpolant
+	}
+	s.y = make([]float64, n)
+	return s, nil
 }
 
 // Adapt advances x, in place, from t0 to t1 with steps of st whose lengths c chooses, and shows each accepted step
@@ -80,19 +88,24 @@ func (c Control) Solve(ctx context.Context, st Estimator, x []float64, t0, t1 fl
 	if err != nil {
 		return res, err
 	}
-	if in.dense, err = out.check(st, t0, t1); err != nil {
+	show, err := out.over(st, len(x), t0, t1)
+	if err != nil {
 		return res, err
 	}
+	in.dense = show.inside != nil
 	defer func() {
 		copy(x, in.State())
 		res.Stats, res.T = in.Stats(), in.Span().To
 	}()
-	show := showing{Output: out, in: in, y: make([]float64, len(x))}
-	if err := show.start(); err != nil {
+	if err := show.start(in.now); err != nil {
 		return res, in.halt(err)
 	}
 	for in.Next(ctx) {
-		if err := show.step(&res); err != nil {
+		end, err := show.step(&res, in.last, in.was, in.now)
+		if end != nil {
+			in.interrupt(end.T, end.X)
+		}
+		if err != nil {
 			return res, in.halt(err)
 		}
 	}
@@ -127,76 +140,77 @@ func (c Control) AdaptRows(ctx context.Context, st Estimator, x []float64, t0, t
 // A showing is an Output at work.
 type showing struct {
 	Output
-	in    *Integration
-	y     []float64 // a state inside of a step
-	g     []float64 // of the events, at the end of the latest step
-	next  int       // the next of Times
-	found []Occurrence
+	t0, t1 float64
+	inside Interpolator // nil if nothing is to be seen inside of steps
+	y      []float64    // a state there
+	g      []float64    // of the events, at the end of the latest step
+	next   int          // the next of Times
+	found  []Occurrence
 }
 
-// start shows the state at t0.
-func (s *showing) start() error {
+// start shows x, the state at t0.
+func (s *showing) start(x []float64) error {
 	for i, e := range s.Events {
-		g, err := s.value(i, e, s.in.now, s.in.t0)
+		g, err := s.value(i, e, x, s.t0)
 		if err != nil {
 			return err
 		}
 		s.g = append(s.g, g)
 	}
-	if len(s.Times) > 0 && s.Times[0] == s.in.t0 {
+	if len(s.Times) > 0 && s.Times[0] == s.t0 {
 		s.next++
-		return s.Write(0, s.in.t0, s.in.now)
+		return s.Write(0, s.t0, x)
 	}
 	return nil
 }
 
-// step shows the latest step: the events up to the first terminal one, the times up to there, and the step itself.
-func (s *showing) step(res *Result) error {
-	if err := s.find(); err != nil {
-		return err
+// step shows the latest step, over at from the state was to now: the events up to the first terminal one, the times up to there, and the step itself. It
+// returns the terminal event, if there is one.
+func (s *showing) step(res *Result, at Span, was, now []float64) (*Occurrence, error) {
+	if err := s.find(at, was, now); err != nil {
+		return nil, err
 	}
-	end := s.in.last.To
+	seen := at // but for a terminal event
 	var last *Occurrence
 	for i, o := range s.found {
 		if res.Events = append(res.Events, o); s.Events[o.Event].Terminal {
-			last, end = &s.found[i], o.T
+			last, seen.To = &s.found[i], o.T
 			break
 		}
 	}
-	down := s.in.t1 < s.in.t0
+	down := s.t1 < s.t0
 	for ; s.next < len(s.Times); s.next++ {
 		t := s.Times[s.next]
-		if t > end && !down || t < end && down {
+		if t > seen.To && !down || t < seen.To && down {
 			break
 		}
-		x := s.in.now
-		if t != s.in.last.To {
-			if err := s.in.Interpolate(s.y, t); err != nil {
-				return err
+		x := now
+		if t != at.To {
+			if err := s.inside.Interpolate(s.y, was, now, at.fraction(t)); err != nil {
+				return nil, err
 			}
 			x = s.y
 		}
 		if err := s.Write(s.next, t, x); err != nil {
 			s.next++
-			return err
+			return nil, err
 		}
 	}
-	if last != nil {
-		s.in.interrupt(last.T, last.X)
-	}
 	if s.Observe == nil {
-		return nil
+		return last, nil
 	}
-	return s.Observe(s.in.last, s.in.now)
+	if last != nil {
+		now = last.X
+	}
+	return last, s.Observe(seen, now)
 }
 
-// find collects the events of the latest step, in order of time.
-func (s *showing) find() error {
+// find collects the events of a step, in order of time.
+func (s *showing) find(at Span, was, now []float64) error {
 	s.found = s.found[:0]
-	at := s.in.last
 	for i, e := range s.Events {
 		inside := func(theta float64) (float64, error) {
-			if err := s.in.inside.Interpolate(s.y, s.in.was, s.in.now, theta); err != nil {
+			if err := s.inside.Interpolate(s.y, was, now, theta); err != nil {
 				return 0, err
 			}
 			return s.value(i, e, s.y, at.Time(theta))
@@ -204,19 +218,19 @@ func (s *showing) find() error {
 		lo := 0.0
 		for k := range e.Points + 1 {
 			hi := float64(k+1) / float64(e.Points+1)
-			was := s.g[i]
-			now, err := inside(hi)
+			before := s.g[i]
+			after, err := inside(hi)
 			if err != nil {
 				return err
 			}
-			s.g[i] = now
-			if e.happens(was, now) {
-				theta, err := changeOfSign(inside, lo, hi, was, now)
+			s.g[i] = after
+			if e.happens(before, after) {
+				theta, err := changeOfSign(inside, lo, hi, before, after)
 				if err != nil {
 					return err
 				}
 				x := make([]float64, len(s.y))
-				if err := s.in.inside.Interpolate(x, s.in.was, s.in.now, theta); err != nil {
+				if err := s.inside.Interpolate(x, was, now, theta); err != nil {
 					return err
 				}
 				s.found = append(s.found, Occurrence{i, at.Time(theta), x})

@@ -165,7 +165,7 @@ func (tab Tableau) Evaluations() int {
 // is evaluated when LocalError asks for it; fixed grids do not pay for it.
 func (tab Tableau) Stepper(f Func, n int) Stepper {
 	s := len(tab.B)
-	r := &rungeKutta{tab: tab, f: f, fsal: tab.FirstSameAsLast(), end: s, x: make([]float64, n)}
+	r := &rungeKutta{counted: counted{f: f}, tab: tab, fsal: tab.FirstSameAsLast(), end: s, x: make([]float64, n)}
 	if r.fsal {
 		r.end--
 	}
@@ -192,8 +192,8 @@ func (tab Tableau) Stepper(f Func, n int) Stepper {
 }
 
 type rungeKutta struct {
+	counted
 	tab   Tableau
-	f     Func
 	fsal  bool
 	at    Span        // the latest step
 	end   int         // k[end] is where f at the end of it goes
@@ -202,16 +202,7 @@ type rungeKutta struct {
 	k     [][]float64 // the stages, f at the end and the stages of the interpolant; what serves that alone is nil until it is used
 	x     []float64   // the argument of a stage; of a first-same-as-last method, at last, the result
 	terms []vec.Term
-	nfe   int
 }
-
-// eval evaluates the vector field: every call of it comes through here.
-func (r *rungeKutta) eval(dst, x []float64, t float64) error {
-	r.nfe++
-	return r.f(dst, x, t)
-}
-
-func (r *rungeKutta) NFE() int { return r.nfe }
 
 func (r *rungeKutta) Cost(at Span, interpolate bool) int {
 	n := len(r.tab.B)
@@ -234,13 +225,8 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 	case r.continues(at):
 		r.k[0], r.k[r.end] = r.k[r.end], r.k[0]
 	default:
-		// On a copy, so that a field that modifies its argument is found at its first call, before harm is done.
-		vec.Lin(r.x, vec.Term{C: 1, X: src})
-		if err := r.eval(r.k[0], r.x, at.From); err != nil {
+		if err := r.begin(r.k[0], src, at, r.x); err != nil {
 			return err
-		}
-		if at.Fresh() && vec.FirstNonFinite(src) < 0 && !slices.Equal(r.x, src) {
-			return ErrMutated
 		}
 	}
 	r.at, r.ahead, r.dense = at, false, false
@@ -262,14 +248,7 @@ func (r *rungeKutta) Step(dst, src []float64, at Span) error {
 }
 
 // fieldIsFinite reports whether all stages of the latest step are finite.
-func (r *rungeKutta) fieldIsFinite() bool {
-	for _, k := range r.k[:len(r.tab.B)] {
-		if vec.FirstNonFinite(k) >= 0 {
-			return false
-		}
-	}
-	return true
-}
+func (r *rungeKutta) fieldIsFinite() bool { return finite(r.k[:len(r.tab.B)]...) }
 
 // combine returns the terms of src + h·Σw[j]k[j].
 func (r *rungeKutta) combine(src, w []float64) []vec.Term {
@@ -284,10 +263,14 @@ func (r *rungeKutta) combine(src, w []float64) []vec.Term {
 
 func (r *rungeKutta) Derivative(dst, x []float64, t float64) error { return r.eval(dst, x, t) }
 
+func (r *rungeKutta) Power() float64 { return float64(r.tab.Order + 1) }
+
 type embedded struct {
 	*rungeKutta
 	weights []float64 // B - Embedded
 }
+
+func (r *embedded) Power() float64 { return float64(r.tab.EmbeddedOrder + 1) }
 
 func (r *embedded) LocalError(dst []float64) (float64, error) {
 	if r.fsal {
@@ -296,7 +279,7 @@ func (r *embedded) LocalError(dst []float64) (float64, error) {
 		}
 	}
 	r.difference(dst, r.weights)
-	return float64(r.tab.EmbeddedOrder + 1), nil
+	return r.Power(), nil
 }
 
 // difference writes h·Σw[j]k[j] to dst.
@@ -316,12 +299,14 @@ type paired struct {
 	coarse []float64 // B - Coarse
 }
 
-// LocalErrors implements PairEstimator: e²/c vanishes with twice the power of e less that of c.
+// Power is that of e²/c: twice the power of e less that of c.
+func (r *paired) Power() float64 { return 2*r.embedded.Power() - float64(r.tab.CoarseOrder+1) }
+
+// LocalErrors implements PairEstimator.
 func (r *paired) LocalErrors(fine, coarse []float64) (float64, error) {
-	power, err := r.LocalError(fine)
-	if err != nil {
+	if _, err := r.LocalError(fine); err != nil {
 		return 0, err
 	}
 	r.difference(coarse, r.coarse)
-	return 2*power - float64(r.tab.CoarseOrder+1), nil
+	return r.Power(), nil
 }

@@ -13,7 +13,7 @@ type System struct {
 }
 
 // EulerMaruyama returns the Euler–Maruyama method for states of n elements of sys,
-// driven by w: strong and weak order 1, since the noise is additive [kloeden1992, 10.2].
+// driven by w: strong and weak order 1, since the noise is additive [kloeden1992, 10.2]. The result is an ode.Counter.
 //
 // References:
 //
@@ -27,10 +27,17 @@ type eulerMaruyama struct {
 	sys       System
 	w         Brownian
 	drift, dw []float64
+	nfe       int
 }
 
+// NFE and Cost implement ode.Counter.
+func (s *eulerMaruyama) NFE() int { return s.nfe }
+
+func (s *eulerMaruyama) Cost(ode.Span, bool) int { return 1 }
+
 func (s *eulerMaruyama) Step(dst, src []float64, at ode.Span) error {
-	if err := s.sys.Drift(s.drift, src, at.From); err != nil {
+	s.nfe++
+	if err := ode.FirstStage(s.sys.Drift, s.drift, src, at, s.dw); err != nil {
 		return err
 	}
 	if err := s.w.Increment(s.dw, at.From, at.To); err != nil {

@@ -255,3 +255,50 @@ func TestEulerMaruyamaDoesNotAllocate(t *testing.T) {
 		t.Errorf("a step allocates %v times", got)
 	}
 }
+
+// everyStepper binds every method of the package to a drift, for states of two elements.
+func everyStepper(t *testing.T, drift ode.Func) map[string]ode.Stepper {
+	t.Helper()
+	additive := sde.System{Drift: drift, Diffusion: func(float64) float64 { return 1 }}
+	diagonal := sde.DiagonalSystem{Drift: drift, Diffusion: func(dst, x []float64, _ float64) error { copy(dst, x); return nil }}
+	path := func() sde.Brownian { return sde.Fresh{}.Path(0, 1, 2) }
+	steppers := map[string]ode.Stepper{"Euler-Maruyama": sde.EulerMaruyama(additive, path(), 2),
+		"diagonal Euler-Maruyama": diagonal.EulerMaruyama(path(), 2), "Milstein": diagonal.Milstein(path(), 2)}
+	for _, tab := range sde.Tableaus() {
+		st, err := tab.Stepper(additive, path(), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steppers[tab.Name] = st
+	}
+	return steppers
+}
+
+// A drift that modifies its argument is found at its first call, unless that is no part of the state.
+func TestDriftModifiesItsArgument(t *testing.T) {
+	drift := func(dst, x []float64, _ float64) error { copy(dst, x); clear(x); return nil }
+	for name, st := range everyStepper(t, drift) {
+		src, dst := []float64{1, 2}, make([]float64, 2)
+		err := st.Step(dst, src, ode.Span{From: 1, To: 0.5})
+		shifted := name == "sea" || name == "shark" // whose first stage has noise
+		if errors.Is(err, ode.ErrMutated) == shifted || shifted && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff([]float64{1, 2}, src); diff != "" {
+			t.Errorf("%s: the state (-before +after):\n%s", name, diff)
+		}
+	}
+}
+
+// Stats.NFE is what the drift saw, for every method.
+func TestNFE(t *testing.T) {
+	calls := 0
+	drift := func(dst, x []float64, _ float64) error { calls++; copy(dst, x); return nil }
+	for name, st := range everyStepper(t, drift) {
+		calls = 0
+		stats, err := ode.Integrate(t.Context(), st, []float64{1, 2}, []float64{1, 0.75, 0.5, 0}, nil)
+		if err != nil || calls == 0 || stats.NFE != calls || st.(ode.Counter).Cost(ode.Span{From: 1}, false) != calls/3 {
+			t.Errorf("%s: NFE %d of %d calls, %v; a step is said to cost %d", name, stats.NFE, calls, err, st.(ode.Counter).Cost(ode.Span{From: 1}, false))
+		}
+	}
+}

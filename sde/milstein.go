@@ -9,7 +9,7 @@ import (
 
 // A DiagonalSystem is the Itô equation dx_i = Drift_i(x, t) dt + Diffusion_i(x_i, t) dW_i, whose diffusion depends on the
 // state: element i of it on element i alone. Diffusion models have additive noise, a System, for which the methods here
-// are one and the same.
+// are one and the same. Their steppers are ode.Counters of the drift.
 type DiagonalSystem struct {
 	Drift      ode.Func
 	Diffusion  ode.Func // writes g_i(x_i, t)
@@ -47,10 +47,17 @@ type milstein struct {
 	corrected bool // or else the method is that of Euler and Maruyama
 	f, g, w   []float64
 	x, slope  []float64 // x̄, and g' g
+	nfe       int
 }
 
+// NFE and Cost implement ode.Counter.
+func (s *milstein) NFE() int { return s.nfe }
+
+func (s *milstein) Cost(ode.Span, bool) int { return 1 }
+
 func (s *milstein) Step(dst, src []float64, at ode.Span) error {
-	if err := s.sys.Drift(s.f, src, at.From); err != nil {
+	s.nfe++
+	if err := ode.FirstStage(s.sys.Drift, s.f, src, at, s.x); err != nil {
 		return err
 	}
 	if err := s.sys.Diffusion(s.g, src, at.From); err != nil {

@@ -190,13 +190,16 @@ func (s *additive) Step(dst, src []float64, at ode.Span) error {
 	}
 	drift := s.tab.Drift
 	for i := range s.f {
-		x := src
-		if terms := s.combine(src, drift.A[i], i, at.H()); len(terms) > 1 {
-			x = s.x
-			vec.Lin(x, terms...)
-		}
 		s.nfe++
-		if err := s.sys.Drift(s.f[i], x, at.Time(drift.C[i])); err != nil {
+		terms := s.combine(src, drift.A[i], i, at.H())
+		if i == 0 && len(terms) == 1 {
+			if err := ode.FirstStage(s.sys.Drift, s.f[0], src, at, s.x); err != nil {
+				return err
+			}
+			continue
+		}
+		vec.Lin(s.x, terms...)
+		if err := s.sys.Drift(s.f[i], s.x, at.Time(drift.C[i])); err != nil {
 			return err
 		}
 	}

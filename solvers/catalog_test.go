@@ -132,6 +132,14 @@ var variants = []solvers.Solver{
 	solvers.TCD{Gamma: 1},
 }
 
+// entries returns the catalogue and the variants of its entries. Short tests do without the variants.
+func entries() []solvers.Solver {
+	if testing.Short() {
+		return solvers.Catalog()
+	}
+	return append(solvers.Catalog(), variants...)
+}
+
 func TestConformance(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range solvers.Catalog() {
@@ -141,7 +149,7 @@ func TestConformance(t *testing.T) {
 			names[name] = true
 		}
 	}
-	for _, s := range append(solvers.Catalog(), variants...) {
+	for _, s := range entries() {
 		t.Run(solvers.Name(s), func(t *testing.T) { solvertest.Run(t, s) })
 	}
 }

@@ -307,6 +307,8 @@ func (s *pairSpy) Derivative(dst, x []float64, t float64) error {
 	return s.deriver.Derivative(dst, x, t)
 }
 
+func (s *pairSpy) Power() float64 { return s.deriver.Power() }
+
 type spied struct {
 	solvers.Solver
 	spy *pairSpy

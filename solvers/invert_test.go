@@ -99,7 +99,7 @@ var diverging = []string{"edict", "edict:p=0.8", "bdia:gamma=0.5"}
 // that it has downwards.
 func TestInvertOrders(t *testing.T) {
 	t.Parallel()
-	for _, s := range append(solvers.Catalog(), variants...) {
+	for _, s := range entries() {
 		i := s.Info()
 		if i.Order == 0 || slices.Contains(diverging, solvers.Name(s)) {
 			continue

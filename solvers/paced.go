@@ -107,6 +107,9 @@ func (p *pacedDeriver) Derivative(dst, x []float64, u float64) error {
 	return nil
 }
 
+// Power implements ode.Deriver.
+func (p *pacedDeriver) Power() float64 { return p.deriver.Power() }
+
 // pacedPair is the pace of a stepper with two estimates too.
 type pacedPair struct {
 	*pacedDeriver

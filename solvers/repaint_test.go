@@ -46,6 +46,9 @@ func TestRePaintConditions(t *testing.T) {
 		{solvers.RePaint{Of: solvers.DDIM{}, Resample: 60}, 100, true},
 		{solvers.RePaint{Of: solvers.DPMSolverPP2M{}, Resample: 60, Jump: 10}, 10, true},
 	} {
+		if testing.Short() && test.s.Of != nil {
+			continue
+		}
 		p := correlated(t)
 		test.s.Mask, test.s.Known = []bool{true, false}, []float64{2, math.NaN()}
 		x := solvers.Prior(p.Schedule, 1, rows, 2)

@@ -117,26 +117,11 @@ func (v Variable) bind(p Problem, n int, method func(f ode.Func) (ode.Stepper, e
 	if st.inner, err = method(f); err != nil {
 		return nil, err
 	}
-	within := substitutedInterpolant{st}
-	_, dense := st.inner.(ode.Interpolator)
 	e, estimates := st.inner.(ode.Estimator)
 	pair, paired := st.inner.(ode.PairEstimator)
 	switch {
-	case paired && dense:
-		return struct {
-			*substitutedPair
-			substitutedInterpolant
-		}{&substitutedPair{&substitutedEstimator{st, e}, pair}, within}, nil
-	case estimates && dense:
-		return struct {
-			*substitutedEstimator
-			substitutedInterpolant
-		}{&substitutedEstimator{st, e}, within}, nil
-	case dense:
-		return struct {
-			*substituted
-			substitutedInterpolant
-		}{st, within}, nil
+	case paired:
+		return &substitutedPair{&substitutedEstimator{st, e}, pair}, nil
 	case estimates:
 		return &substitutedEstimator{st, e}, nil
 	}
@@ -177,7 +162,7 @@ type substituted struct {
 	epsilon, flow scoremodel.Model
 	inner         ode.Stepper
 	x             []float64 // y·α, the argument of an evaluation in κ
-	ends          []float64 // y at both ends, for the interpolant in κ
+	ends          []float64 // y at both ends, for the interpolant in κ; nil until it is used
 	at            ode.Span  // the latest step
 	from, to      sde.Point // its ends
 	uFrom, uTo    float64   // its ends in u
@@ -235,6 +220,9 @@ func (s *substituted) Derivative(dst, x []float64, t float64) error {
 	return s.flow.Predict(dst, x, t)
 }
 
+// Power implements ode.Deriver, as every Stepper of package ode but Doubling's does.
+func (s *substituted) Power() float64 { return s.inner.(ode.Deriver).Power() }
+
 // NFE and Cost implement ode.Counter, as every Stepper of package ode does.
 func (s *substituted) NFE() int { return s.inner.(ode.Counter).NFE() + s.derivatives }
 
@@ -243,12 +231,8 @@ func (s *substituted) Cost(at ode.Span, interpolate bool) int {
 	return s.inner.(ode.Counter).Cost(at, interpolate)
 }
 
-// substitutedInterpolant is the interpolant of an inner stepper that has one.
-type substitutedInterpolant struct{ of *substituted }
-
 // Interpolate implements ode.Interpolator by the interpolant in u.
-func (i substitutedInterpolant) Interpolate(dst, from, to []float64, theta float64) error {
-	s := i.of
+func (s *substituted) Interpolate(dst, from, to []float64, theta float64) error {
 	switch theta {
 	case 0:
 		copy(dst, from)
@@ -257,11 +241,7 @@ func (i substitutedInterpolant) Interpolate(dst, from, to []float64, theta float
 		copy(dst, to)
 		return nil
 	}
-	p := s.schedule.At(s.at.Time(theta))
-	inner, ok := s.inner.(ode.Interpolator)
-	if !ok {
-		return ode.ErrNoInterpolant
-	}
+	p, inner := s.schedule.At(s.at.Time(theta)), s.inner.(ode.Interpolator)
 	fraction := (s.in.at(p) - s.uFrom) / (s.uTo - s.uFrom)
 	if s.in == Lambda {
 		return inner.Interpolate(dst, from, to, fraction)

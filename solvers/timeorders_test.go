@@ -37,7 +37,7 @@ func TestOrdersInTime(t *testing.T) {
 	// All even, so that the last step of the rough grid is always a long one; for order 8 there are rungs in between.
 	steps := []int{6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024}
 	f := shortFlow(t)
-	for _, s := range append(solvers.Catalog(), variants...) {
+	for _, s := range entries() {
 		name, claimed := solvers.Name(s), float64(s.Info().Order)
 		// With a lower order at the end, that one step of the rough grid is an error of its own.
 		if claimed == 0 || strings.Contains(name, "lowerfinal") {

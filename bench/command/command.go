@@ -6,6 +6,7 @@ package command
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -21,12 +22,18 @@ import (
 	"github.com/diffsolve/diffsolve/solvers"
 )
 
+// A Program is the command line, with what a program adds to it. The zero value adds nothing.
+type Program struct {
+	Kinds []problem.Kind // of models of problems in JSON files, besides those of package problem
+	Flags *flag.FlagSet  // that all commands have besides their own; may be nil
+}
+
 // Main executes the process' command line and returns its exit status: 0 done, 1 the run failed, 2 the call was wrong. An
-// interrupt stops the run cleanly. Problems in JSON files may have models of the given kinds, besides those of package problem.
-func Main(kinds ...problem.Kind) int {
+// interrupt stops the run cleanly.
+func (p Program) Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return run(ctx, os.Args[1:], os.Stdout, os.Stderr, kinds...)
+	return p.run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }
 
 // Exit statuses.
@@ -48,8 +55,11 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func flagError(flag string, err error) error { return usagef("--%s: %w", flag, err) }
 
 // run executes a command line and returns the exit status. An error becomes one line.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, kinds ...problem.Kind) int {
-	root := newRoot(&console{stdout, stderr, problem.Reader{Kinds: kinds}})
+func (p Program) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot(&console{stdout, stderr, problem.Reader{Kinds: p.Kinds}})
+	if p.Flags != nil {
+		root.PersistentFlags().AddGoFlagSet(p.Flags)
+	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

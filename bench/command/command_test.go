@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"image/png"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,7 +21,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/diffsolve/diffsolve/bench/problem"
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/solvers"
 	"github.com/diffsolve/diffsolve/solvers/solvertest"
 )
@@ -28,7 +32,7 @@ import (
 func call(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	status = run(context.Background(), args, &out, &err)
+	status = (Program{}).run(context.Background(), args, &out, &err)
 	return status, out.String(), err.String()
 }
 
@@ -98,6 +102,15 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"compare", "--quality=-1"}, "--quality: -1, want at least 40"},
 		{[]string{"compare", "--quality=4001"}, "--quality: 4001, want at most 4000"},
 		{[]string{"compare", "--problems", bad}, "model.variance"},
+		{[]string{"compare", "--real", "x.csv"}, "--real: it goes with --quality"},
+		{[]string{"compare", "--quality", "--real-classes", "x.csv"}, "--real-classes: it goes with --real"},
+		{[]string{"compare", "--quality", "--real", "none.csv"}, "--real: none.csv: no such file"},
+		{[]string{"compare", "--quality", "--problems", "gaussian,mixture2d", "--real", rising}, "rising.csv: samples of 1 values, problem mixture2d has dimension 2"},
+		{[]string{"sample", "--labels", "1"}, "--labels: digits: its model is told no classes"},
+		{[]string{"sample", "--labels", ""}, `"--labels" flag`},
+		{[]string{"sample", "--problem", "digitsnet", "--labels", "3,11"}, "--labels: digitsnet: digitsnet: no label of a digit: label 1 is 11"},
+		{[]string{"gallery", "--problem", "digitsnet", "--labels", "-1"}, "--labels: digitsnet: digitsnet: no label of a digit: label 0 is -1"},
+		{[]string{"gallery", "--png", ""}, "--png: no file is named"},
 		{[]string{"gallery", "--problem", "gaussian"}, "--problem: gaussian: its samples are no images"},
 		{[]string{"gallery", "--nfe", ""}, "--nfe"},
 		{[]string{"gallery", "--nfe", "5,0"}, "--nfe: 0, want at least 1"},
@@ -112,6 +125,9 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"compare", "--tolerances", "1e-3,NaN"}, "--tolerances: NaN, want more than 0"},
 		{[]string{"compare", "--tolerances", "1e-3", "--errors", "-1"}, "--errors: -1, want more than 0"},
 		{[]string{"compare", "--tolerances", "1e-3", "--solvers", "ddim,unipc"}, "none of the solvers estimates its error"},
+		{[]string{"compare", "--tolerances", "1e-3", "--rules", "kdiffusoin"}, `--rules: unknown step rule "kdiffusoin", did you mean "kdiffusion"?`},
+		{[]string{"compare", "--rules", "rk45"}, "--rules: it goes with --tolerances"},
+		{[]string{"compare", "--tolerances", "1e-3", "--solvers", "sra1"}, "none of the solvers estimates its error on the probability flow"},
 		{[]string{"compare", "--tolerances", "1e-3", "--png", "x.jpg"}, "--png: x.jpg: want a file that ends in .png"},
 		{[]string{"compare", "--png", "x.png"}, "--png: it goes with --tolerances"},
 		{[]string{"sample", "--solver", "dpm3", "--rtol", "-1"}, "--rtol: -1, want more than 0"},
@@ -202,7 +218,7 @@ func TestFailedRuns(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var out, text bytes.Buffer
-	if status := run(ctx, []string{"sample", "--problem", "gaussian"}, &out, &text); status != exitFailed || !strings.Contains(text.String(), "interrupted") {
+	if status := (Program{}).run(ctx, []string{"sample", "--problem", "gaussian"}, &out, &text); status != exitFailed || !strings.Contains(text.String(), "interrupted") {
 		t.Errorf("an interrupted sample = %d, %q, want %d and the word interrupted", status, text.String(), exitFailed)
 	}
 	// Interrupted certificates and proofs print what they have. As many solvers as there are processors run at once: when all together have asked as
@@ -220,13 +236,13 @@ func TestFailedRuns(t *testing.T) {
 		out.Reset()
 		late := &lateContext{Context: context.Background()}
 		late.left.Store(int64(c.left))
-		if status := run(late, c.args, &out, &text); status != exitFailed || !strings.Contains(out.String(), c.want) {
+		if status := (Program{}).run(late, c.args, &out, &text); status != exitFailed || !strings.Contains(out.String(), c.want) {
 			t.Errorf("an interrupted %s = %d and prints %q, want %d and what was finished", c.args[0], status, out.String(), exitFailed)
 		}
 	}
 	// An interrupted study writes what it has, and says so.
 	folder := filepath.Join(dir, "report")
-	if status := run(ctx, []string{"--out", folder}, &out, &text); status != exitFailed {
+	if status := (Program{}).run(ctx, []string{"--out", folder}, &out, &text); status != exitFailed {
 		t.Errorf("an interrupted study = %d, want %d", status, exitFailed)
 	}
 	page, err := os.ReadFile(filepath.Join(folder, "index.html"))
@@ -365,6 +381,55 @@ func TestCompareQuality(t *testing.T) {
 	}
 }
 
+// Real samples that a flag names take the place of the problem's: those of the problem itself give the same figures, and others do not.
+func TestCompareReal(t *testing.T) {
+	dir := t.TempDir()
+	images, labels := scoremodel.Digits()
+	real, classes, some := filepath.Join(dir, "x.npy"), filepath.Join(dir, "y.csv"), filepath.Join(dir, "few.csv")
+	values := make([]float64, len(labels))
+	for i, l := range labels {
+		values[i] = float64(l)
+	}
+	for path, data := range map[string][]float64{real: images, classes: values, some: images[:60*64]} {
+		cols := 64
+		if path == classes {
+			cols = 1
+		}
+		if err := problem.WriteMatrix(path, data, len(data)/cols, cols); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compare := func(extra ...string) *quality.Measures {
+		var got []study.Comparison
+		document(t, &got, append([]string{"compare", "--problems", "digitsnet", "--solvers", "ddim", "--nfe", "2", "--rows", "1", "--quality=50", "--json"}, extra...)...)
+		if len(got) != 1 || got[0].Quality == nil {
+			t.Fatalf("%q: %+v, want one row with its quality", extra, got)
+		}
+		return got[0].Quality
+	}
+	if diff := cmp.Diff(compare(), compare("--real", real, "--real-classes", classes)); diff != "" {
+		t.Errorf("the problem's own samples in a file (-own +file):\n%s", diff)
+	}
+	if m := compare("--real", some); m.RealRows != 60 || m.SplitVote != nil || m.WrongClass != nil {
+		t.Errorf("sixty samples without classes: %+v", m)
+	}
+}
+
+// A program's own flags are those of each of its commands.
+func TestProgramFlags(t *testing.T) {
+	for _, args := range [][]string{{"list", "--extra", "7"}, {"--extra=7", "list"}} {
+		flags := flag.NewFlagSet("", flag.ContinueOnError)
+		extra := flags.Int("extra", 0, "")
+		var out, errs bytes.Buffer
+		if status := (Program{Flags: flags}).run(context.Background(), args, &out, &errs); status != exitDone || *extra != 7 {
+			t.Errorf("%q = %d, the flag is %d, %q", args, status, *extra, errs.String())
+		}
+	}
+	if status, _, errs := call(t, "list", "--extra", "7"); status != exitUsage || !strings.Contains(errs, "extra") {
+		t.Errorf("a flag of another program: %d, %q", status, errs)
+	}
+}
+
 // Samples of the network do not depend on the workers, and a JSON problem tells it other digits.
 func TestSampleNetwork(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sevens.json")
@@ -383,6 +448,17 @@ func TestSampleNetwork(t *testing.T) {
 	}
 	if cmp.Equal(sample("digitsnet", "1").Samples, sample(path, "1").Samples) {
 		t.Error("sevens with guidance are the samples of other digits without")
+	}
+	// The flag is as the member of the text.
+	var flagged, told sampleDocument
+	document(t, &flagged, "sample", "--problem", "digitsnet", "--labels", "3,1,4", "--steps", "5", "--rows", "7", "--json")
+	path = filepath.Join(t.TempDir(), "told.json")
+	if err := os.WriteFile(path, []byte(`{"model": {"kind": "digitsnet", "labels": [3, 1, 4]}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	document(t, &told, "sample", "--problem", path, "--steps", "5", "--rows", "7", "--json")
+	if diff := cmp.Diff(told.Samples, flagged.Samples); diff != "" {
+		t.Errorf("--labels (-JSON +flag):\n%s", diff)
 	}
 }
 
@@ -553,7 +629,7 @@ func TestGallery(t *testing.T) {
 // Under error control the errors come down with the tolerance; the rows on grids are as they are without, and the text has the two
 // tables more.
 func TestCompareTolerances(t *testing.T) {
-	args := []string{"compare", "--problems", "mixture1d", "--solvers", "ddim,etdrk3", "--nfe", "5,10,20,50", "--rows", "8"}
+	args := []string{"compare", "--problems", "mixture1d", "--solvers", "ddim,sra1,etdrk3", "--nfe", "5,10,20,50", "--rows", "8"}
 	var plain, got []study.Comparison
 	document(t, &plain, append(args, "--json")...)
 	args = append(args, "--tolerances", "1e-2,1e-5")
@@ -586,6 +662,26 @@ func TestCompareTolerances(t *testing.T) {
 	}
 	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "\x89PNG") {
 		t.Errorf("the picture: %v", err)
+	}
+}
+
+// The published step rules beside the default: other runs of the same solver, told apart in both tables.
+func TestCompareRules(t *testing.T) {
+	args := []string{"compare", "--problems", "mixture2d", "--solvers", "dpm3", "--nfe", "30", "--rows", "4", "--tolerances", "1e-2,1e-3", "--rules", "default,dpmsolver,kdiffusion"}
+	var got []study.Comparison
+	document(t, &got, append(args, "--json")...)
+	runs := map[string][]int{}
+	for _, c := range got {
+		runs[c.Grid] = append(runs[c.Grid], c.NFE)
+		if c.Tolerance != nil && !(*c.RMSE < 30**c.Tolerance) {
+			t.Errorf("%s: error %.2g at the tolerance %g", c.Grid, *c.RMSE, *c.Tolerance)
+		}
+	}
+	if a, b, c := runs["adaptive"], runs["adaptive dpmsolver"], runs["adaptive kdiffusion"]; len(a) != 2 || len(b) != 2 || len(c) != 2 || slices.Equal(a, b) || slices.Equal(b, c) {
+		t.Errorf("evaluations %v, want two of each rule, and not the same", runs)
+	}
+	if status, out, _ := call(t, args...); status != 0 || !strings.Contains(out, "dpm3 by kdiffusion") || !strings.Contains(out, "adaptive dpmsolver") {
+		t.Errorf("compare prints %d %q", status, out)
 	}
 }
 

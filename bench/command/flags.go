@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/sde"
 	"github.com/diffsolve/diffsolve/solvers"
@@ -80,6 +82,26 @@ func (c *console) problemList(flag, list string) ([]*problem.Problem, error) {
 		return nil, usagef("--%s: no problem is named", flag)
 	}
 	return out, nil
+}
+
+// labelsFlag adds --labels, which problem takes.
+func labelsFlag(cmd *cobra.Command, labels *[]int) {
+	cmd.Flags().IntSliceVar(labels, "labels", nil, "classes that a network is told, instead of the problem's: rows have them in turn")
+}
+
+// problem reads a --problem flag and a --labels flag, nil if that is not given.
+func (c *console) problem(text string, labels []int) (*problem.Problem, error) {
+	p, err := c.problems.Find(text)
+	if err != nil {
+		return nil, flagError("problem", err)
+	}
+	if labels == nil {
+		return p, nil
+	}
+	if p, err = p.WithLabels(labels); err != nil {
+		return nil, flagError("labels", err)
+	}
+	return p, nil
 }
 
 func isFile(name string) bool {

@@ -3,10 +3,8 @@ package command
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +16,7 @@ import (
 // gallery is what the flags of gallery say.
 type gallery struct {
 	problem, solvers, references, grid string
+	labels                             []int
 	picture                            string
 	asJSON, quiet                      bool
 	plan                               study.GalleryPlan
@@ -32,6 +31,7 @@ func newGallery(c *console) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.problem, "problem", "digits", "problem whose samples are images, a built-in name or a JSON file")
+	labelsFlag(cmd, &f.labels)
 	flags.StringVar(&f.solvers, "solvers", "ddim,dpm++2m,unipc", "solvers, separated by commas")
 	flags.IntSliceVar(&f.plan.NFE, "nfe", []int{5, 10, 20}, "budgets of evaluations")
 	flags.StringVar(&f.references, "references", "expadams3,ddpm", "solvers with many evaluations, to compare with")
@@ -68,14 +68,20 @@ func (f *gallery) run(cmd *cobra.Command, c *console) (err error) {
 	if plan.Grid, err = solvers.GridByName(f.grid); err != nil {
 		return flagError("grid", err)
 	}
-	if strings.ToLower(filepath.Ext(f.picture)) != ".png" {
-		return usagef("--png: %s: want a file that ends in .png", f.picture)
+	if f.picture == "" {
+		return usagef("--png: no file is named")
 	}
-	if plan.Problem, err = c.problems.Find(f.problem); err != nil {
-		return flagError("problem", err)
+	if err := checkPicture(f.picture); err != nil {
+		return err
 	}
-	if plan.Problem.ImageSide == 0 {
+	if plan.Problem, err = c.problem(f.problem, f.labels); err != nil {
+		return err
+	}
+	switch side := plan.Problem.ImageSide; {
+	case side == 0:
 		return usagef("--problem: %s: its samples are no images", plan.Problem.Name)
+	case side*side != plan.Problem.Dim:
+		return usagef("--problem: %s: its samples are no grey images; sample --png draws those in colour", plan.Problem.Name)
 	}
 	most := mostValues / plan.Problem.Dim / ((len(plan.Solvers) + 1) * (len(plan.NFE) + 1))
 	if err := atMost("rows", plan.Rows, most); err != nil {

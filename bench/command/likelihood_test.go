@@ -93,7 +93,7 @@ func TestLikelihoodInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var out, errs strings.Builder
-	if status := run(ctx, []string{"likelihood", "--rows", "2"}, &out, &errs); status != exitFailed || strings.Count(errs.String(), "\n") != 1 {
+	if status := (Program{}).run(ctx, []string{"likelihood", "--rows", "2"}, &out, &errs); status != exitFailed || strings.Count(errs.String(), "\n") != 1 {
 		t.Errorf("an interrupted run ends with %d and says %q", status, errs.String())
 	}
 }

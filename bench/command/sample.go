@@ -40,6 +40,7 @@ type sampling struct {
 	scheduler                    string
 	arguments                    []string
 	steps, rows, workers         int
+	labels                       []int
 	rtol, atol                   float64
 	seed                         uint64
 	initial, noise, out, picture string
@@ -58,6 +59,7 @@ func newSample(c *console) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.problem, "problem", "digits", "problem, a built-in name or a JSON file")
+	labelsFlag(cmd, &f.labels)
 	flags.StringVar(&f.solver, "solver", "dpm++2m", "solver, with parameters after a colon")
 	flags.IntVar(&f.steps, "steps", 20, "number of steps")
 	flags.StringVar(&f.grid, "grid", "quadratic", "grid, or a file of times (.npy, .csv)")
@@ -97,9 +99,9 @@ func (f *sampling) run(cmd *cobra.Command, c *console, given func(string) bool) 
 	if err := atMost("steps", f.steps, mostSteps); err != nil {
 		return err
 	}
-	p, err := c.problems.Find(f.problem)
+	p, err := c.problem(f.problem, f.labels)
 	if err != nil {
-		return flagError("problem", err)
+		return err
 	}
 	if err := atMost("rows", f.rows, mostValues/p.Dim); err != nil {
 		return err

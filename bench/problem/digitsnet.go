@@ -28,7 +28,11 @@ func newDigitsNet(n *digitsnet.Network, labels []int, guidance float64, s sde.Sc
 		return network{}, err
 	}
 	net := Network{Model: m, Dim: digitsnet.Dim, ImageSide: scoremodel.DigitSide, Single: true,
-		Class: func(i int) (int, bool) { return m.Label(i), m.Label(i) != digitsnet.NoLabel }}
+		Class: func(i int) (int, bool) { return m.Label(i), m.Label(i) != digitsnet.NoLabel },
+		Relabel: func(labels []int) (Network, error) {
+			told, err := newDigitsNet(n, labels, guidance, s)
+			return told.Network, err
+		}}
 	if guidance != 1 {
 		net.Model, err = scoremodel.CFG{Scale: guidance}.Guide(m, nil, digitsnet.Dim, s)
 	}

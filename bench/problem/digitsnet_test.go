@@ -1,6 +1,7 @@
 package problem_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,5 +62,55 @@ func TestDigitsNet(t *testing.T) {
 		if !p.Single || p.ImageSide != 8 || len(p.Real) != 64*len(p.RealClasses) || len(p.Real) == 0 {
 			t.Errorf("%s: Single %v, ImageSide %d, %d real values, %d classes", c.text, p.Single, p.ImageSide, len(p.Real), len(p.RealClasses))
 		}
+	}
+}
+
+// Labels given later are as those of the text, with its guidance; the problem that they were given to keeps its own.
+func TestWithLabels(t *testing.T) {
+	first := must(problem.Read("p", []byte(`{"model": {"kind": "digitsnet", "labels": [1], "guidance": 2}}`), ""))(t)
+	predict := func(p *problem.Problem) []float64 {
+		t.Helper()
+		x := make([]float64, 3*digitsnet.Dim)
+		sde.Fresh{Seed: 1}.Normals(x, 0, digitsnet.Dim)
+		if err := scoremodel.Rows(p.Model, 1).Predict(x, x, 0.5); err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	before := predict(first)
+	second := must(first.WithLabels([]int{3, digitsnet.NoLabel}))(t)
+	third := must(second.WithLabels([]int{4, 5}))(t)
+	for _, c := range []struct {
+		text string
+		got  *problem.Problem
+	}{
+		{`{"model": {"kind": "digitsnet", "labels": [3, 10], "guidance": 2}}`, second},
+		{`{"model": {"kind": "digitsnet", "labels": [4, 5], "guidance": 2}}`, third},
+	} {
+		want := must(problem.Read("p", []byte(c.text), ""))(t)
+		if diff := cmp.Diff(predict(want), predict(c.got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.text, diff)
+		}
+		for i := range 3 {
+			class, ok := want.Class(i)
+			if k, yes := c.got.Class(i); k != class || yes != ok {
+				t.Errorf("%s: row %d is of class %d, %t, want %d, %t", c.text, i, k, yes, class, ok)
+			}
+		}
+		if c.got.Name != "p" || !c.got.Single || c.got.ImageSide != 8 || len(c.got.Real) == 0 {
+			t.Errorf("%s: problem %s, Single %t, ImageSide %d, %d real values", c.text, c.got.Name, c.got.Single, c.got.ImageSide, len(c.got.Real))
+		}
+	}
+	if diff := cmp.Diff(before, predict(first)); diff != "" {
+		t.Errorf("the first problem changed (-before +after):\n%s", diff)
+	}
+	if p, err := first.WithLabels([]int{3, 11}); p != nil || !errors.Is(err, digitsnet.ErrLabel) {
+		t.Errorf("label 11: %v, %v", p, err)
+	}
+	if p, err := first.WithLabels(nil); p != nil || err == nil {
+		t.Errorf("no labels: %v, %v", p, err)
+	}
+	if p, err := must(problem.Builtin("gaussian"))(t).WithLabels([]int{1}); p != nil || !errors.Is(err, problem.ErrLabels) {
+		t.Errorf("labels of a gaussian: %v, %v", p, err)
 	}
 }

@@ -4,4 +4,8 @@ package problem
 var (
 	ParseMatrix  = parseMatrix
 	ParseTensor3 = parseTensor3
+	ParseIDX     = func(file []byte) (values []byte, rows, cols int, err error) {
+		t, err := parseIDX(file)
+		return t.bytes, t.rows, t.cols, err
+	}
 )

@@ -5,6 +5,7 @@
 package problem
 
 import (
+	"errors"
 	"fmt"
 
 	"gonum.org/v1/gonum/mat"
@@ -27,7 +28,8 @@ type Problem struct {
 	// times, exactly. It is nil if there is no closed form.
 	Flow func(dst, x []float64, from, to float64) error
 
-	// ImageSide is the side of the square grey pictures, values from -1 to 1, that rows are; 0 if they are none.
+	// ImageSide is the side of the square pictures, values from -1 to 1, that rows are; 0 if they are none. They are grey, of ImageSide² pixels, or of
+	// three times as many: red, then green, then blue.
 	ImageSide int
 
 	// Single reports that the model computes in single precision: from some accuracy on, what is seen is its rounding.
@@ -41,6 +43,34 @@ type Problem struct {
 	// Class returns the class that the model is told for row i of a batch; ok is false if it is told none for this row. It is nil if the
 	// model is told no classes at all.
 	Class func(i int) (class int, ok bool)
+
+	relabel func(labels []int) (Network, error) // nil if the model is told no classes
+}
+
+// ErrLabels is wrapped by the error of WithLabels about a model that is told no classes.
+var ErrLabels = errors.New("its model is told no classes")
+
+// WithLabels returns the problem whose model is told other classes: row i of a batch is to be of class labels[i], modulo their number. It
+// returns an error that wraps ErrLabels if the model is told none, and one if there are no labels or the model does not know one of them.
+func (p *Problem) WithLabels(labels []int) (*Problem, error) {
+	switch {
+	case p.relabel == nil:
+		return nil, fmt.Errorf("%s: %w", p.Name, ErrLabels)
+	case len(labels) == 0:
+		return nil, fmt.Errorf("%s: no label is given", p.Name)
+	}
+	n, err := p.relabel(labels)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Name, err)
+	}
+	q := *p
+	q.told(n)
+	return &q, nil
+}
+
+// told makes n the model.
+func (p *Problem) told(n Network) {
+	p.Model, p.ImageSide, p.Single, p.Class, p.relabel = n.Model, n.ImageSide, n.Single, n.Class, n.Relabel
 }
 
 // New returns the problem of a model under a schedule, with the exact solution where
@@ -52,7 +82,7 @@ func New(name, about string, s sde.Schedule, m interface {
 	p := &Problem{Name: name, About: about, Problem: solvers.Problem{Schedule: s, Model: m, Dim: m.Dim()}}
 	switch m := m.(type) {
 	case network:
-		p.Model, p.ImageSide, p.Single, p.Class = m.Network.Model, m.ImageSide, m.Single, m.Class
+		p.told(m.Network)
 	case dataset:
 		p = New(name, about, s, m.Mixture)
 		p.Real = m.samples

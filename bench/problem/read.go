@@ -41,6 +41,9 @@ type Network struct {
 	ImageSide int // as of Problem, as are the next two
 	Single    bool
 	Class     func(i int) (class int, ok bool)
+
+	// Relabel returns the network told other classes, of which there is one or more; see Problem.WithLabels. It is nil if the network is told none.
+	Relabel func(labels []int) (Network, error)
 }
 
 // elsewhere lists the kinds of models that other commands of this project have.

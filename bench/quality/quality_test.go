@@ -350,9 +350,10 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// TestLargeReference: many real samples are thinned out evenly, with their classes.
+// TestLargeReference: many real samples are thinned out at random, with their classes, and always in the same way.
 func TestLargeReference(t *testing.T) {
-	real, classes := make([]float64, 3*MaxReal), make([]int, 3*MaxReal)
+	const n = 3 * MaxReal
+	real, classes := make([]float64, n), make([]int, n)
 	for i := range real {
 		real[i], classes[i] = float64(i), i
 	}
@@ -360,7 +361,25 @@ func TestLargeReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.real) != MaxReal || len(r.classes) != MaxReal || r.real[1] != 3 || r.classes[MaxReal-1] != 3*MaxReal-3 {
-		t.Errorf("%d samples and %d classes are kept, the second sample %v, the last class %d", len(r.real), len(r.classes), r.real[1], r.classes[MaxReal-1])
+	if diff := cmp.Diff(Kept(n), r.classes); diff != "" || len(r.classes) != MaxReal || len(r.real) != MaxReal {
+		t.Fatalf("%d samples and %d classes are kept (-Kept +got):\n%s", len(r.real), len(r.classes), diff)
+	}
+	residues := [3]int{}
+	for i, c := range r.classes {
+		if r.real[i] != float64(c) || i > 0 && c <= r.classes[i-1] || c < 0 || c >= n {
+			t.Fatalf("sample %d is %v, of class %d", i, r.real[i], c)
+		}
+		residues[c%3]++
+	}
+	for k, count := range residues { // binomial, of deviation 17 with what is left out
+		if math.Abs(float64(count)-MaxReal/3.) > 90 {
+			t.Errorf("%d samples are %d modulo 3: they have a period", count, k)
+		}
+	}
+	if first := r.classes[MaxReal/2]; math.Abs(float64(first)-n/2) > 0.05*n {
+		t.Errorf("half of the samples are of the first %d of %d", first, n)
+	}
+	if diff := cmp.Diff([]int{0, 1, 2}, Kept(3)); diff != "" {
+		t.Errorf("Kept(3) (-want +got):\n%s", diff)
 	}
 }

@@ -145,11 +145,12 @@ func (t *contest) best(budget int) (least outcome, ok bool) {
 	return least, ok
 }
 
-// points returns the outcomes of a contestant that a logarithmic axis can show and that are not below least, by evaluations made.
+// points returns the outcomes of a contestant that a logarithmic axis can show and that are not below least, by evaluations made. Estimates are not
+// among them: the axis shows neither those below 0 nor how well they are known.
 func (r contestant) points(least float64) []point {
 	var out []point
 	for _, o := range r.by {
-		if p := (point{float64(o.nfe), o.value}); p.drawable() && p.y >= least {
+		if p := (point{float64(o.nfe), o.value}); o.se == nil && p.drawable() && p.y >= least {
 			out = append(out, p)
 		}
 	}

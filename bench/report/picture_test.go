@@ -7,12 +7,15 @@ import (
 	"image/png"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/study"
 	"github.com/diffsolve/diffsolve/solvers"
 )
@@ -21,6 +24,7 @@ func TestFamilyOf(t *testing.T) {
 	want := map[string]string{
 		"euler": "Runge–Kutta in time t", "dp5": "Runge–Kutta in time t", "rk4kappa": "Runge–Kutta in κ = σ/α", "heunlambda": "Runge–Kutta in λ = log(α/σ)",
 		"ddim": "Exponential, single-step", "ddim:eta=0.5": "Stochastic", "dpm2": "Exponential, single-step", "dpm++3s": "Exponential, single-step",
+		"heunalpha:alpha=0.7": "Runge–Kutta in κ = σ/α", "lawson4": "Exponential, single-step", "unipc": "Multistep", "bdia": "Multistep", "sra1": "Stochastic", "lcm": "Stochastic",
 		"dpm++2m": "Multistep", "dpm++2m:variant=heun": "Multistep", "expadams3": "Multistep", "abkappa": "Multistep", "abm:order=3": "Multistep",
 		"ddpm": "Stochastic", "eulermaruyama": "Stochastic", "tomorrows": "Other", "": "Other",
 	}
@@ -300,6 +304,21 @@ func TestLandmarks(t *testing.T) {
 	}
 }
 
+// TestEstimatesAreNotDrawn: measures of quality have tables and no pictures.
+func TestEstimatesAreNotDrawn(t *testing.T) {
+	m := &quality.Measures{Frechet: quality.Estimate{Value: 0.5, SE: 0.1}, SlicedW2: quality.Estimate{Value: -0.5, SE: 1}, MMD2: quality.Estimate{Value: 1}}
+	rmse := 0.25
+	list := contests([]study.Comparison{{Problem: "net", Solver: "ddim", Grid: "quadratic", Budget: 5, NFE: 5, RMSE: &rmse, Quality: m}})
+	if len(list) != 4 {
+		t.Fatalf("%d contests, want those of the RMSE and of three measures", len(list))
+	}
+	for i, c := range list {
+		if drawn := c.figure() != nil; drawn != (i == 0) || len(c.table().Groups) == 0 {
+			t.Errorf("%s: it is drawn: %t, and its table has %d groups", c.name, drawn, len(c.table().Groups))
+		}
+	}
+}
+
 // Of a crowd a picture shows the landmarks, and of a few all.
 func TestSelection(t *testing.T) {
 	a := &album{solvers: []string{"midpoint", "ddim", "dpm++2m"}}
@@ -347,7 +366,7 @@ func TestAlbumOnThePage(t *testing.T) {
 	if diff := cmp.Diff(want, groups()); diff != "" {
 		t.Errorf("more solvers (-want +got):\n%s", diff)
 	}
-	add(5, "expadams1", "expadams2", "expadams3", "expadams4", "expadams5", "expadams6", "lms", "plms", "pndm", "ipndm")
+	add(5, "abm", "expadams2", "expadams3", "expadams4", "expadams5", "expadams6", "lms", "plms", "pndm", "ipndm")
 	want = []shown{{"A selection", 5, 6, true}, {"Exponential, single-step", 9, 10, false}, {"Multistep", 12, 13, false}}
 	if diff := cmp.Diff(want, groups()); diff != "" {
 		t.Errorf("a crowd (-want +got):\n%s", diff)
@@ -418,5 +437,37 @@ func TestInversionError(t *testing.T) {
 	}
 	if least, ok := list[0].best(10); !ok || least.value != 1e-16 {
 		t.Errorf("the table's best is %v, want 1e-16", least.value)
+	}
+}
+
+// TestColours draws two images of four pixels in three colours.
+func TestColours(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.png")
+	x := []float64{
+		1, -1, -1, 2, -1, 1, -1, 2, -1, -1, 1, 2, // red, green, blue, white
+		-3, 0, math.NaN(), -1, -3, 0, 0, -1, -3, 0, 1, -1, // black, grey, half green and blue, black
+	}
+	if err := DrawSamples(path, "", x, 12, 2); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const gap, side = 6, 64
+	if want := image.Rect(0, 0, 3*gap+2*side, 2*gap+side); m.Bounds() != want {
+		t.Fatalf("bounds %v, want %v", m.Bounds(), want)
+	}
+	for i, want := range []color.NRGBA{{255, 0, 0, 255}, {0, 255, 0, 255}, {0, 0, 255, 255}, {255, 255, 255, 255},
+		{0, 0, 0, 255}, {127, 127, 127, 255}, {0, 127, 255, 255}, {0, 0, 0, 255}} {
+		at := image.Pt(gap+i/4*(side+gap)+i%2*side/2+side/4, gap+i%4/2*side/2+side/4)
+		if got := color.NRGBAModel.Convert(m.At(at.X, at.Y)); got != want {
+			t.Errorf("pixel %d at %v is %v, want %v", i, at, got, want)
+		}
 	}
 }

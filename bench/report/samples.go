@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"image/color"
 	"image/draw"
 	"image/png"
 	"io"
@@ -18,23 +19,24 @@ import (
 )
 
 // CanDraw returns an error if samples of dim elements have no picture: they are neither square
-// images of the given side nor of one or two dimensions.
+// images of the given side, not 0, nor of one or two dimensions.
 func CanDraw(side, dim int) error {
 	if side > 0 || dim == 1 || dim == 2 {
 		return nil
 	}
-	return fmt.Errorf("samples of dimension %d that are no images cannot be drawn", dim)
+	return fmt.Errorf("samples of dimension %d that are no images cannot be drawn; want square ones, grey or in three colours", dim)
 }
 
 // DrawSamples writes a PNG of samples, rows of dim elements: a sheet of images if side is
-// not 0, a histogram of numbers, or a cloud of points. The error names the file.
+// not 0, a histogram of numbers, or a cloud of points. Images of side² elements are grey, with 1 as ink on white paper, and those
+// of three times as many are red, then green, then blue, with 1 as light. The error names the file.
 func DrawSamples(path, title string, x []float64, dim, side int) error {
 	if err := CanDraw(side, dim); err != nil {
 		return fmt.Errorf("report: %s: %w", path, err)
 	}
 	write := func(w io.Writer) error {
 		if side > 0 {
-			return png.Encode(w, sheet(study.Samples{Side: side, X: x}))
+			return png.Encode(w, sheet(x, dim, side))
 		}
 		return plotSamples(w, title, x, dim)
 	}
@@ -45,18 +47,32 @@ func DrawSamples(path, title string, x []float64, dim, side int) error {
 }
 
 // sheet lays the pictures out in rows, about as many as columns.
-func sheet(s study.Samples) image.Image {
-	n := count(s)
+func sheet(x []float64, dim, side int) image.Image {
+	n := len(x) / dim
 	columns := max(int(math.Ceil(math.Sqrt(float64(n)))), 1)
 	const gap = 6
-	scale := max(64/s.Side, 1)
-	cell := s.Side*scale + gap
+	scale := max(64/side, 1)
+	cell := side*scale + gap
 	m := image.NewRGBA(image.Rect(0, 0, columns*cell+gap, (n+columns-1)/columns*cell+gap))
 	draw.Draw(m, m.Bounds(), image.NewUniform(light[rule]), image.Point{}, draw.Src)
 	for k := range n {
-		p := picture(s, k)
+		row := x[k*dim : (k+1)*dim]
+		p := picture(study.Samples{Side: side, X: row[:side*side]}, 0)
+		if dim == 3*side*side {
+			p = colours(row, side)
+		}
 		corner := image.Pt(gap+k%columns*cell, gap+k/columns*cell)
-		xdraw.NearestNeighbor.Scale(m, image.Rect(0, 0, s.Side*scale, s.Side*scale).Add(corner), p, p.Bounds(), draw.Src, nil)
+		xdraw.NearestNeighbor.Scale(m, image.Rect(0, 0, side*scale, side*scale).Add(corner), p, p.Bounds(), draw.Src, nil)
+	}
+	return m
+}
+
+// colours returns the picture of an image that is red, then green, then blue. What is beyond ±1 is clamped, and NaN is dark.
+func colours(x []float64, side int) *image.RGBA {
+	m := image.NewRGBA(image.Rect(0, 0, side, side))
+	n := side * side
+	for i := range n {
+		m.SetRGBA(i%side, i/side, color.RGBA{255 - grey(x[i]).R, 255 - grey(x[n+i]).R, 255 - grey(x[2*n+i]).R, 255})
 	}
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/diffsolve/diffsolve/bench/study"
 )
@@ -45,7 +46,7 @@ func controlled(list []study.Comparison) (out []*table) {
 			if c.Problem != problem || c.Tolerance == nil || c.RMSE == nil || c.Median == nil {
 				continue
 			}
-			t.Groups[0].Rows = append(t.Groups[0].Rows, texts(c.Solver, strconv.FormatFloat(*c.Tolerance, 'g', -1, 64), strconv.Itoa(c.Steps),
+			t.Groups[0].Rows = append(t.Groups[0].Rows, texts(controlledName(c), strconv.FormatFloat(*c.Tolerance, 'g', -1, 64), strconv.Itoa(c.Steps),
 				strconv.Itoa(*c.Rejected), strconv.Itoa(c.NFE), compact(*c.RMSE), compact(*c.Median), compact(*c.Median / *c.Tolerance)))
 		}
 		out = append(out, t)
@@ -129,12 +130,12 @@ func adaptiveFigure(list []study.Comparison) *figure {
 				continue
 			}
 			grid(c.Grid)
-			byGrid[c.Grid] = extended(byGrid[c.Grid], c.Solver, p)
+			byGrid[c.Grid] = extended(byGrid[c.Grid], c.Solver, c.Solver, p)
 			all = append(all, p)
 			box.add(p)
 			if c.Tolerance != nil {
 				q := point{*c.Tolerance, p.y}
-				byTolerance = extended(byTolerance, c.Solver, q)
+				byTolerance = extended(byTolerance, c.Solver, controlledName(c), q)
 				tolerances.add(q)
 				tolerances.add(point{q.x, q.x}) // the line y = x
 			}
@@ -145,13 +146,16 @@ func adaptiveFigure(list []study.Comparison) *figure {
 		}
 		box.ymax = math.Min(box.ymax, beyond*least[0].y)
 		charts := []*chart{{title: "What a tolerance gives", xlabel: "tolerance", ylabel: "median error", bounds: tolerances.padded(), curves: merged(byTolerance), labels: true, equal: true}}
+		slices.SortStableFunc(grids, func(a, b string) int {
+			return cmp.Compare(btoi(strings.HasPrefix(b, "adaptive")), btoi(strings.HasPrefix(a, "adaptive")))
+		})
 		for _, name := range grids {
 			if len(byGrid[name]) == 0 {
 				continue
 			}
 			title := "The same solvers on the grid " + name
-			if name == "adaptive" {
-				title = "What it costs"
+			if rule, ok := strings.CutPrefix(name, "adaptive"); ok {
+				title = "What it costs" + rule
 			}
 			charts = append(charts, &chart{title: title, xlabel: "model evaluations", ylabel: "median error", bounds: box.padded(), best: least, curves: merged(byGrid[name]), labels: true})
 		}
@@ -168,12 +172,20 @@ func adaptiveFigure(list []study.Comparison) *figure {
 	return f
 }
 
-// extended adds a point to the curve of a solver, which is begun if there is none. Points ascend.
-func extended(curves []curve, solver string, p point) []curve {
-	i := slices.IndexFunc(curves, func(u curve) bool { return u.name == solver })
+// controlledName names a solver and, if it is not the default, the rule by which its steps are chosen.
+func controlledName(c study.Comparison) string {
+	if _, rule, ok := strings.Cut(c.Grid, " "); ok {
+		return c.Solver + " by " + rule
+	}
+	return c.Solver
+}
+
+// extended adds a point to the curve of a solver, by the given name, which is begun if there is none. Points ascend.
+func extended(curves []curve, solver, name string, p point) []curve {
+	i := slices.IndexFunc(curves, func(u curve) bool { return u.name == name })
 	if i < 0 {
 		i = len(curves)
-		curves = append(curves, curve{name: solver, order: orderOf(solver)})
+		curves = append(curves, curve{name: name, order: orderOf(solver)})
 	}
 	at, _ := slices.BinarySearchFunc(curves[i].points, p, func(a, b point) int { return cmp.Compare(a.x, b.x) })
 	curves[i].points = slices.Insert(curves[i].points, at, p)

@@ -32,6 +32,9 @@ type Plan struct {
 	// Tolerances, relative and absolute alike, at which the adaptive of the solvers run under error control too.
 	Tolerances []float64
 
+	// Rules are the names of the step rules of these runs, see solvers.StepRule; none means the default alone.
+	Rules []string
+
 	// Inversion asks for the round trip, too, of the solvers that can be inverted, at three times the cost.
 	Inversion bool
 }
@@ -40,12 +43,22 @@ type Plan struct {
 func (p Plan) Runs() int {
 	adaptive := 0
 	for _, s := range p.Solvers {
-		if s.Info().Adaptive {
+		if controllable(s) {
 			adaptive++
 		}
 	}
-	return len(p.Problems) * (len(p.Solvers)*len(p.Grids)*len(p.NFE) + adaptive*len(p.Tolerances))
+	return len(p.Problems) * (len(p.Solvers)*len(p.Grids)*len(p.NFE) + adaptive*len(p.Tolerances)*len(p.rules()))
 }
+
+func (p Plan) rules() []string {
+	if len(p.Rules) == 0 {
+		return solvers.StepRules()[:1]
+	}
+	return p.Rules
+}
+
+// controllable reports whether runs of s under error control have an error to measure: a stochastic solver has none.
+func controllable(s solvers.Solver) bool { return s.Info().Adaptive && !s.Info().Stochastic }
 
 // Compare runs the plan: every solver on every grid with as many steps as each budget of
 // evaluations allows, from the same initial states. Runs whose budget does not allow a step are left out.
@@ -79,19 +92,21 @@ func Compare(ctx context.Context, plan Plan, tick func(what string)) (out []Comp
 			}
 		}
 		for _, s := range plan.Solvers {
-			for _, tolerance := range plan.Tolerances {
-				if !s.Info().Adaptive {
-					break
-				}
-				c, err := compareAdaptive(ctx, p, s, tolerance, x[:len(ref.X)], ref)
-				tick(solvers.Name(s) + " on " + p.Name)
-				switch {
-				case errors.Is(err, solvers.ErrGrid), errors.Is(err, ode.ErrTooManySteps), errors.Is(err, ode.ErrStepTooSmall):
-					warnings = append(warnings, fmt.Sprintf("%s: %s at the tolerance %g is left out: %v", p.Name, solvers.Name(s), tolerance, err))
-				case err != nil:
-					return out, warnings, fmt.Errorf("%s on %s at the tolerance %g: %w", solvers.Name(s), p.Name, tolerance, err)
-				default:
-					out, least = append(out, c), math.Min(least, *c.RMSE)
+			for _, rule := range plan.rules() {
+				for _, tolerance := range plan.Tolerances {
+					if !controllable(s) {
+						break
+					}
+					c, err := compareAdaptive(ctx, p, s, rule, tolerance, x[:len(ref.X)], ref)
+					tick(solvers.Name(s) + " on " + p.Name)
+					switch {
+					case errors.Is(err, solvers.ErrGrid), errors.Is(err, ode.ErrTooManySteps), errors.Is(err, ode.ErrStepTooSmall):
+						warnings = append(warnings, fmt.Sprintf("%s: %s at the tolerance %g is left out: %v", p.Name, solvers.Name(s), tolerance, err))
+					case err != nil:
+						return out, warnings, fmt.Errorf("%s on %s at the tolerance %g: %w", solvers.Name(s), p.Name, tolerance, err)
+					default:
+						out, least = append(out, c), math.Min(least, *c.RMSE)
+					}
 				}
 			}
 			for _, g := range plan.Grids {
@@ -173,19 +188,27 @@ func compare(ctx context.Context, p *problem.Problem, s solvers.Solver, g solver
 	return c, true, nil
 }
 
-// compareAdaptive runs s under error control.
-func compareAdaptive(ctx context.Context, p *problem.Problem, s solvers.Solver, tolerance float64, x0 []float64, ref Reference) (Comparison, error) {
+// compareAdaptive runs s under error control by a step rule, at a tolerance in the place of the published ones.
+func compareAdaptive(ctx context.Context, p *problem.Problem, s solvers.Solver, rule string, tolerance float64, x0 []float64, ref Reference) (Comparison, error) {
+	control, err := solvers.StepRule(rule)
+	if err != nil {
+		return Comparison{}, err
+	}
+	control.Rel, control.Abs = tolerance, tolerance
+	steps := "adaptive"
+	if rule != solvers.StepRules()[0] {
+		steps += " " + rule
+	}
 	x, q := slices.Clone(x0), p.Problem
 	counter := &scoremodel.Counter{Model: q.Model}
 	q.Model = counter
 	tmin, tmax := p.Schedule.Domain()
-	res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: []float64{tmax, tmin}, Control: &ode.Control{Rel: tolerance, Abs: tolerance},
-		Workers: runtime.GOMAXPROCS(0)})
+	res, err := solvers.Sample(ctx, s, q, x, &solvers.Settings{Grid: []float64{tmax, tmin}, Control: &control, Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		return Comparison{}, err
 	}
 	rows := len(x) / p.Dim
-	c := Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: "adaptive", NFE: (counter.NFE() + rows - 1) / rows, Steps: res.Steps,
+	c := Comparison{Problem: p.Name, Solver: solvers.Name(s), Grid: steps, NFE: (counter.NFE() + rows - 1) / rows, Steps: res.Steps,
 		Seconds: res.Elapsed.Seconds(), Tolerance: &tolerance, Rejected: &res.Rejected}
 	c.measure(x, p.Dim, ref)
 	return c, nil

@@ -9,7 +9,7 @@ import (
 // A Need is how many evaluations a solver needs for given errors on a problem. It is plain data.
 type Need struct {
 	Problem, Solver string
-	Grid            string // or "adaptive"
+	Grid            string // or "adaptive", with the step rule if that is not the default
 	NFE             []Evaluations
 }
 

@@ -71,7 +71,7 @@ type Comparison struct {
 	// Quality compares the law of the samples with that of the real data; null if it was not asked for or there are no real data.
 	Quality *quality.Measures `json:"quality"`
 
-	// Of a run under error control, whose Grid is "adaptive" and whose Budget is 0. NFE is then the mean over the samples, rounded up;
+	// Of a run under error control, whose Grid is "adaptive", with the step rule if that is not the default, and whose Budget is 0. NFE is then the mean over the samples, rounded up;
 	// Steps and Rejected are those of the sample that took the most evaluations.
 	Tolerance *float64 `json:"tolerance"` // relative and absolute; null on a grid
 	Rejected  *int     `json:"rejected"`  // rejected steps; null on a grid

@@ -21,6 +21,8 @@
 //	...
 //	guided, err := scoremodel.CFG{Scale: 3}.Guide(told, nil, net.Dim(), schedule)
 //
+// The command in the folder bench is that of diffsolve with problems that have networks: it samples, compares solvers and draws without a line of Go.
+//
 // # The library
 //
 // ONNX Runtime is a shared library, which is loaded when the first network is opened: version 1.24 or later. It is looked for in Options.Library,

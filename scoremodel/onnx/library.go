@@ -12,7 +12,7 @@ const Variable = "ONNXRUNTIME_SHARED_LIBRARY_PATH"
 
 // wanted says which library is wanted and how to get it.
 const wanted = "want the shared library of ONNX Runtime 1.24 or later: " +
-	"npm install onnxruntime-node, or npm install sherpa-onnx-linux-x64, which is smaller, or pip install onnxruntime, or a release from github.com/microsoft/onnxruntime; " +
+	"npm install onnxruntime-node, or npm install sherpa-onnx-linux-x64, which is smaller, or pip install onnxruntime, or the distribution's package if it is new enough, or a release from github.com/microsoft/onnxruntime; " +
 	"then set " + Variable + " to the file"
 
 // Library returns the path of ONNX Runtime's shared library: what the environment variable Variable says, or else the newest of the first place that has

@@ -310,7 +310,11 @@ func (n *network) run(parts []part, x []float64, time float64, lo, hi, size int)
 	}
 	if err := w.call.run(); err != nil {
 		w.call.close()
-		return fmt.Errorf("onnx: %s: a call with %d rows: %w", n.file, size, err)
+		hint := ""
+		if n.batch == 0 {
+			hint = " (the option batch makes all calls one size)"
+		}
+		return fmt.Errorf("onnx: %s: a call with %d rows%s: %w", n.file, size, hint, err)
 	}
 	for k := range hi - lo {
 		row := (lo + k) % rows

@@ -360,7 +360,7 @@ func TestPredictErrors(t *testing.T) {
 	net := open(t, "stubborn.onnx", onnx.Options{})
 	x := normals(1, 6)
 	predict(t, net, x[:4], 1)
-	if err := net.Predict(make([]float64, 2), x[:2], 1); err == nil || !strings.Contains(err.Error(), "a call with 1 rows") {
+	if err := net.Predict(make([]float64, 2), x[:2], 1); err == nil || !strings.Contains(err.Error(), "a call with 1 rows (the option batch makes all calls one size): ") {
 		t.Errorf("a batch that the network refuses: error %v", err)
 	}
 	predict(t, net, x[:4], 1) // goes on

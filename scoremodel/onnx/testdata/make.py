@@ -66,3 +66,22 @@ save("two", [("a", F, ["N", 2]), ("b", F, ["N", 2]), ("t", F, ["N"])], [("eps", 
 # No batch, and a time of two numbers.
 save("row", [("x", F, [4]), ("t", F, [1])], [("eps", F, [4])], [("Identity", ["x"], ["eps"])])
 save("clock", [("x", F, ["N", 4]), ("t", F, ["N", 2])], [("eps", F, ["N", 4])], [("Identity", ["x"], ["eps"])])
+
+# What is exact for data from N(0, 1/4), told the time in each of the quantities in use, in double precision.
+def exact(name, nodes):
+    save(name, [("x", D, ["N", 2]), ("t", D, ["N", 1])], [("y", D, ["N", 2])], nodes + [("Mul", ["x", "c"], ["y"])],
+         [(n, D, [1], [v]) for n, v in [("v", 0.25), ("one", 1.0), ("two", 2.0), ("four", 4.0), ("thousand", 1000.0)]
+          if any(n in i for _, i, _ in nodes)])
+
+# The clean sample x v/(v + sigma^2), told sigma, and told log(sigma)/4.
+denoiser = [("Mul", ["s", "s"], ["s2"]), ("Add", ["s2", "v"], ["q"]), ("Div", ["v", "q"], ["c"])]
+exact("told_sigma", [("Identity", ["t"], ["s"])] + denoiser)
+exact("told_logsigma4", [("Mul", ["t", "four"], ["l"]), ("Exp", ["l"], ["s"])] + denoiser)
+
+# The noise x sigma/(alpha^2 v + sigma^2) where alpha^2 + sigma^2 is 1, told lambda.
+exact("told_lambda", [("Mul", ["t", "two"], ["l"]), ("Sigmoid", ["l"], ["a2"]), ("Sub", ["one", "a2"], ["s2"]), ("Sqrt", ["s2"], ["s"]),
+                      ("Mul", ["a2", "v"], ["p"]), ("Add", ["p", "s2"], ["q"]), ("Div", ["s", "q"], ["c"])])
+
+# The flow x (u - (1-u) v)/((1-u)^2 v + u^2) of rectified flow at time u, told 1000 u.
+exact("told_thousandths", [("Div", ["t", "thousand"], ["u"]), ("Sub", ["one", "u"], ["w"]), ("Mul", ["w", "v"], ["wv"]), ("Sub", ["u", "wv"], ["n"]),
+                           ("Mul", ["wv", "w"], ["p"]), ("Mul", ["u", "u"], ["u2"]), ("Add", ["p", "u2"], ["q"]), ("Div", ["n", "q"], ["c"])])
