@@ -109,7 +109,7 @@ type lanes = [vec.PanelRows]float64
 type workspace struct {
 	x       []float64 // dim × rows; of a round mixture less α times the center
 	weights []float64 // K × rows: logits, later responsibilities times sum and gain
-	list    []int32   // the components whose weights are not all zero
+	list    []int32   // room for the components whose weights are not all zero
 	sum     lanes     // of the responsibilities' numerators
 	gained  lanes     // and of those times gain
 	top     lanes     // the largest logit
@@ -190,7 +190,6 @@ func (m *Mixture) prepare(w *workspace, p sde.Point) {
 // soften finds the numerators of the responsibilities of up to vec.PanelRows rows, the soft-max of the logarithm of weight times
 // density, and their sums.
 func (m *Mixture) soften(w *workspace, x []float64, p sde.Point) {
-	k := len(m.logWeights)
 	vec.ToPanel(w.x, x, m.dim)
 	if r := m.round; r != nil {
 		// -|x-αm|²/2v = (αx·m - |x|²/2)/v - α²|m|²/2v, and the last term is in the bias.
@@ -225,12 +224,21 @@ func (m *Mixture) soften(w *workspace, x []float64, p sde.Point) {
 		}
 	}
 	vec.Weights(w.weights, w.gain, &w.top, negligible, &w.sum, &w.gained)
-	w.list = vec.Nonzero(w.list[:k], w.weights[:k*vec.PanelRows])
+}
+
+// listed returns the components that have a weight for a row of the panel.
+func (m *Mixture) listed(w *workspace) []int32 {
+	k := len(m.logWeights)
+	return vec.Nonzero(w.list[:k], w.weights[:k*vec.PanelRows])
 }
 
 // gatherRound adds up the components: ε = σ(x·Σr/v - αΣ(r/v)m).
 func (m *Mixture) gatherRound(dst []float64, w *workspace, p sde.Point) {
-	m.round.back.TimesListed(w.out, w.weights, w.list)
+	if m.round.back.Short() {
+		m.round.back.Times(w.out, w.weights)
+	} else {
+		m.round.back.TimesListed(w.out, w.weights, m.listed(w))
+	}
 	var own, others lanes
 	for i, sum := range w.sum {
 		scale := p.Sigma / sum
@@ -248,7 +256,7 @@ func (m *Mixture) gatherRound(dst []float64, w *workspace, p sde.Point) {
 // gather adds up the components along their own axes.
 func (m *Mixture) gather(dst []float64, w *workspace, p sde.Point) {
 	clear(w.out)
-	for _, k := range w.list {
+	for _, k := range m.listed(w) {
 		part := &m.parts[k]
 		z := w.turned[int(k)*len(w.x):][:len(w.x)]
 		var share lanes

@@ -43,7 +43,8 @@ func expTwin(dst, x []float64, floor float64) {
 }
 
 // exponential reduces x to n·ln 2 + r with |r| ≤ ln(2)/2, by fused multiply-adds with ln 2 in two parts, of which the
-// first is as long as a number can be, and sums the Taylor series of exp(r) to r¹³: the remainder r¹⁴/14! is below 5e-18.
+// first is as long as a number can be. exp(r) is 1 + r + r²p(r) with the polynomial of degree 9 that interpolates (exp(r) - 1 - r)/r² at ten Chebyshev points
+// of the interval, computed with 60 digits: rounded to doubles it is off by at most 1.6e-17.
 //
 // n is found by adding 1.5·2⁵², where numbers are whole, and its low bits then move on to be those of the exponent. x is at most expCeiling.
 func exponential(x, floor float64) float64 {
@@ -58,18 +59,16 @@ func exponential(x, floor float64) float64 {
 	n := k - shift
 	r := math.FMA(-n, math.Ln2, x)
 	r = math.FMA(-n, ln2Rest, r)
-	p := 1.0 / 6227020800
-	p = math.FMA(p, r, 1.0/479001600)
-	p = math.FMA(p, r, 1.0/39916800)
-	p = math.FMA(p, r, 1.0/3628800)
-	p = math.FMA(p, r, 1.0/362880)
-	p = math.FMA(p, r, 1.0/40320)
-	p = math.FMA(p, r, 1.0/5040)
-	p = math.FMA(p, r, 1.0/720)
-	p = math.FMA(p, r, 1.0/120)
-	p = math.FMA(p, r, 1.0/24)
-	p = math.FMA(p, r, 1.0/6)
-	p = math.FMA(p, r, 0.5)
+	p := 2.5100375924709717e-08
+	p = math.FMA(p, r, 2.762007599981065e-07)
+	p = math.FMA(p, r, 2.7557268480116333e-06)
+	p = math.FMA(p, r, 2.4801521322116825e-05)
+	p = math.FMA(p, r, 0.0001984126986304067)
+	p = math.FMA(p, r, 0.0013888888917196881)
+	p = math.FMA(p, r, 0.008333333333330065)
+	p = math.FMA(p, r, 0.041666666666624164)
+	p = math.FMA(p, r, 0.16666666666666669)
+	p = math.FMA(p, r, 0.5000000000000001)
 	p = math.FMA(p, r*r, r) + 1
 	p = math.Float64frombits(math.Float64bits(p) + math.Float64bits(k)<<52)
 	return p + (x - x) // NaN for NaN, whose bits were changed

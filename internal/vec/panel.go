@@ -103,13 +103,12 @@ func (p *Packed) Times(c, b []float64) {
 // narrowRows is the number of rows of a matrix for which half a tile is enough.
 const narrowRows = TileRows / 2
 
+// Short reports whether Times takes less time than it takes to look for zeros.
+func (p *Packed) Short() bool { return p.rows <= narrowRows && p.inner <= innerBlock }
+
 // TimesListed is Times for the listed terms, which are those whose elements of b are not all zero, in ascending order: it gives the bits of Times,
 // sooner.
 func (p *Packed) TimesListed(c, b []float64, list []int32) {
-	if p.rows <= narrowRows && p.inner <= innerBlock { // half a tile of all terms is done before the list is read
-		p.Times(c, b)
-		return
-	}
 	c, b = c[:p.PaddedRows()*PanelRows], b[:p.inner*PanelRows]
 	clear(c)
 	for len(list) > 0 {

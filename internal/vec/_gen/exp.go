@@ -39,17 +39,15 @@ func spreadBits(v uint64) Mem {
 const (
 	shift   = 0x1.8p52
 	ln2Rest = 2.3190468138462996e-17 // ln 2 less its double
-	degree  = 13
 )
+
+var expSeries = []float64{2.5100375924709717e-08, 2.762007599981065e-07, 2.7557268480116333e-06, 2.4801521322116825e-05, 0.0001984126986304067,
+	0.0013888888917196881, 0.008333333333330065, 0.041666666666624164, 0.16666666666666669, 0.5000000000000001}
 
 func (l level) exponential() exponential {
 	e := exponential{level: l, log2e: spread(math.Log2E), shift: spread(shift), ln2: spread(math.Ln2), rest: spread(ln2Rest), one: spread(1)}
-	for k := degree; k >= 2; k-- {
-		factorial := 1.0
-		for j := 2; j <= k; j++ {
-			factorial *= float64(j)
-		}
-		e.series = append(e.series, spread(1/factorial))
+	for _, c := range expSeries {
+		e.series = append(e.series, spread(c))
 	}
 	return e
 }
