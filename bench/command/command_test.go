@@ -23,6 +23,7 @@ import (
 	"github.com/diffsolve/diffsolve/bench/problem"
 	"github.com/diffsolve/diffsolve/bench/quality"
 	"github.com/diffsolve/diffsolve/bench/study"
+	"github.com/diffsolve/diffsolve/bench/versus"
 	"github.com/diffsolve/diffsolve/scoremodel"
 	"github.com/diffsolve/diffsolve/solvers"
 	"github.com/diffsolve/diffsolve/solvers/solvertest"
@@ -184,6 +185,10 @@ func TestWrongCalls(t *testing.T) {
 		{[]string{"sample", "--noise", filepath.Join(dir, "none.npy")}, "--noise:"},
 		{[]string{"sample", "--problem", write("cube.json",
 			`{"schedule": {"kind": "vplinear"}, "model": {"kind": "gaussian", "mean": [0, 0, 0], "variance": 1}}`), "--png", "x.png"}, "--png: samples of dimension 3"},
+		{[]string{"versus", "--rounds", "0"}, "--rounds: 0"},
+		{[]string{"versus", "--png", "x.png"}, "--png: it goes with --scale"},
+		{[]string{"versus", "--only", "nothing-of-this-name"}, "there are step/ddim/3072"},
+		{[]string{"versus", "--python", "no-such-interpreter"}, "no " + versus.Script},
 	} {
 		status, out, errs := call(t, c.args...)
 		if status != exitUsage || out != "" {

@@ -13,7 +13,8 @@ import (
 )
 
 func newVersus(c *console) *cobra.Command {
-	var python, only string
+	var python, only, picture string
+	var scale bool
 	var set versus.Settings
 	var asJSON, quiet bool
 	cmd := &cobra.Command{
@@ -24,6 +25,12 @@ func newVersus(c *console) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(positive("rounds", set.Rounds), positive("threads", set.Threads)); err != nil {
 				return err
+			}
+			if picture != "" && !scale {
+				return usagef("--png: it goes with --scale")
+			}
+			if scale {
+				return c.scale(cmd, set.Rounds, picture, asJSON, quiet)
 			}
 			for _, w := range versus.Works() {
 				if strings.Contains(w.Name, only) {
@@ -62,9 +69,30 @@ func newVersus(c *console) *cobra.Command {
 	cmd.Flags().StringVar(&only, "only", "", "works whose names contain this")
 	cmd.Flags().IntVar(&set.Rounds, "rounds", 7, "rounds of each side, in turn")
 	cmd.Flags().IntVar(&set.Threads, "threads", 1, "threads of each side")
+	cmd.Flags().BoolVar(&scale, "scale", false, "in place of the comparison: how the time of a run grows with rows, dimension, components and steps")
+	cmd.Flags().StringVar(&picture, "png", "", "picture of it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as one JSON document")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "no progress bar")
 	return cmd
+}
+
+// scale prints, and draws, how the time of a run grows.
+func (c *console) scale(cmd *cobra.Command, rounds int, picture string, asJSON, quiet bool) error {
+	progress, finish := c.progress(quiet)
+	sizes, err := versus.Scale(cmd.Context(), rounds, ticker(progress, versus.Sizes()))
+	finish()
+	if err != nil {
+		return err
+	}
+	if picture != "" {
+		if err := report.DrawSizes(picture, sizes); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		return c.json(sizes)
+	}
+	return report.Sizes(c.out, sizes, c.style())
 }
 
 func defaultPython() string {

@@ -161,3 +161,23 @@ func TestWorks(t *testing.T) {
 		}
 	}
 }
+
+// Twice the work takes longer, and the factors are those of the sizes.
+func TestScale(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	ticks := 0
+	sizes, err := Scale(t.Context(), 1, func(string) { ticks++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sizes) != Sizes() || ticks != Sizes() {
+		t.Errorf("%d sizes and %d ticks, want %d", len(sizes), ticks, Sizes())
+	}
+	for i, s := range sizes {
+		if last := i == len(sizes)-1 || sizes[i+1].Kind != s.Kind; last && !(s.Factor == 128 && s.Cost > 16 && s.Cost < 1000) {
+			t.Errorf("%s %d: %v times the smallest takes %v times as long", s.Kind, s.Value, s.Factor, s.Cost)
+		}
+	}
+}
