@@ -661,7 +661,7 @@ func TestCompareTolerances(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "needed.png")
 	status, out, errs := call(t, append(args, "--png", file, "--errors", "1e-3")...)
-	if status != 0 || !strings.Contains(out, "Error control on mixture1d") || !strings.Contains(out, "NFE needed for an RMSE on mixture1d") ||
+	if status != 0 || !strings.Contains(out, "Error control on mixture1d") || !strings.Contains(out, "NFE needed for a median error on mixture1d") ||
 		!strings.Contains(out, "etdrk3  adaptive") || !strings.Contains(out, "ddim    quadratic") {
 		t.Errorf("compare prints %d %q %q", status, out, errs)
 	}

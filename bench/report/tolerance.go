@@ -58,7 +58,7 @@ func controlled(list []study.Comparison) (out []*table) {
 func needed(list []study.Comparison, errors []float64) (out []*table) {
 	needs := study.Needs(list, errors)
 	for _, problem := range problemsOf(list) {
-		t := &table{Title: "NFE needed for an RMSE on " + problem, Groups: []rows{{}}, Columns: []column{{"solver", false}, {"steps", false}}}
+		t := &table{Title: "NFE needed for a median error on " + problem, Groups: []rows{{}}, Columns: []column{{"solver", false}, {"steps", false}}}
 		least := make([]float64, len(errors))
 		for j, e := range errors {
 			t.Columns = append(t.Columns, column{strconv.FormatFloat(e, 'g', -1, 64), true})

@@ -19,15 +19,15 @@ type Evaluations struct {
 	Bound bool // the cheapest run is better than the error: fewer would do
 }
 
-// Needs returns the evaluations that each solver needs for each of the errors (RMSE), on each grid and under error control: the
+// Needs returns the evaluations that each solver needs for each of the errors, those of the median sample, on each grid and under error control: the
 // first crossing of its runs in the order of their evaluations, on the line through the logarithms of the two runs beside it. It is in the order in which
 // problems, solvers and grids first appear; solvers without an error are left out.
 func Needs(list []Comparison, errors []float64) []Need {
-	type run struct{ nfe, rmse float64 }
+	type run struct{ nfe, median float64 }
 	var needs []Need
 	var runs [][]run
 	for _, c := range list {
-		if c.RMSE == nil || !(*c.RMSE > 0) {
+		if c.Median == nil || !(*c.Median > 0) {
 			continue
 		}
 		i := slices.IndexFunc(needs, func(n Need) bool { return n.Problem == c.Problem && n.Solver == c.Solver && n.Grid == c.Grid })
@@ -35,14 +35,14 @@ func Needs(list []Comparison, errors []float64) []Need {
 			i = len(needs)
 			needs, runs = append(needs, Need{Problem: c.Problem, Solver: c.Solver, Grid: c.Grid}), append(runs, nil)
 		}
-		runs[i] = append(runs[i], run{float64(c.NFE), *c.RMSE})
+		runs[i] = append(runs[i], run{float64(c.NFE), *c.Median})
 	}
 	for i, list := range runs {
-		slices.SortFunc(list, func(a, b run) int { return cmp.Or(cmp.Compare(a.nfe, b.nfe), cmp.Compare(b.rmse, a.rmse)) })
+		slices.SortFunc(list, func(a, b run) int { return cmp.Or(cmp.Compare(a.nfe, b.nfe), cmp.Compare(b.median, a.median)) })
 		for _, e := range errors {
 			var n Evaluations
 			for j, r := range list {
-				if r.rmse > e {
+				if r.median > e {
 					continue
 				}
 				if j == 0 {
@@ -50,7 +50,7 @@ func Needs(list []Comparison, errors []float64) []Need {
 					break
 				}
 				was := list[j-1]
-				share := math.Log(was.rmse/e) / math.Log(was.rmse/r.rmse)
+				share := math.Log(was.median/e) / math.Log(was.median/r.median)
 				n = Evaluations{was.nfe * math.Pow(r.nfe/was.nfe, share), false}
 				break
 			}
